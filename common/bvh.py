@@ -1,0 +1,419 @@
+"""BVH in and out: hierarchy and channels as text, one reader and one writer.
+
+A BVH file lists joints with an OFFSET and animated CHANNELS, then the channel values frame by frame, angles
+in degrees. The channel order is the rotation order: `Zrotation Xrotation Yrotation` means R = Rz·Rx·Ry.
+Position channels replace the OFFSET of their joint, on the root and on inner joints alike.
+
+Euler angles exist in this file only. Shapes: T frames, J joints, C channels.
+"""
+
+import math
+import re
+import warnings
+from pathlib import Path
+
+from common import console, kinematics, quaternion
+from common.errors import InputError
+from common.mocap import Mocap, Skeleton
+
+import numpy as np
+import torch
+
+POSITIONS = ("Xposition", "Yposition", "Zposition")
+ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
+CHANNEL_NAMES = {name.lower(): name for name in POSITIONS + ROTATIONS}
+
+
+# ---------------------------------------------------------------------------------------------------------
+# read
+
+
+def load_bvh(path, skeleton=0):
+    """Read a BVH file as a Mocap, lengths in the file's own unit.
+
+    `skeleton` picks one of several ROOTs. A quaternion has the sign that its Euler angles give. Raises
+    InputError, with file and line, for what is no whole BVH.
+    """
+    text = _read_text(path)
+    header, line_number, rows = _split_motion(path, text)
+    roots = _parse_hierarchy(path, header)
+    if not 0 <= skeleton < len(roots):
+        raise InputError(f"{path}: has {len(roots)} skeleton(s); number {skeleton} (from 0) is not there.")
+    channel_counts = [sum(len(joint["channels"]) for joint in joints) for joints in roots]
+    frame_time, values = _parse_motion(path, line_number, rows, sum(channel_counts))
+    first = sum(channel_counts[:skeleton])
+    values = values[:, first : first + channel_counts[skeleton]]
+    return _to_mocap(path, roots[skeleton], frame_time, values)
+
+
+def _read_text(path):
+    data = Path(path).read_bytes()
+    if not data.strip():
+        raise InputError(f"{path}: the file is empty. Export the recording again.")
+    if b"\0" in data[:4096]:
+        raise InputError(f"{path}: holds binary data, not the text of a BVH file. Is the ending right?")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")  # names from older Windows software; never fails
+
+
+def _split_motion(path, text):
+    """Header lines, the number of the first line after MOTION, and the text from there on."""
+    motion = re.search(r"^[ \t]*MOTION[ \t\r]*$", text, re.IGNORECASE | re.MULTILINE)
+    if not re.match(r"\s*HIERARCHY\b", text, re.IGNORECASE):
+        raise InputError(
+            f"{path}, line 1: a BVH file starts with the word HIERARCHY; found {text.strip()[:30]!r}. "
+            f"Is this a BVH file, and all of it?"
+        )
+    if not motion:
+        raise InputError(f"{path}: has no MOTION section; the file is cut off. Export it again.")
+    return text[: motion.start()].splitlines(), text.count("\n", 0, motion.end()) + 2, text[motion.end() :]
+
+
+def _parse_hierarchy(path, lines):
+    """One list of joints per ROOT; a joint is a dict of name, parent, offset, channels, end_site, line."""
+    roots, open_joints = [], []
+    words = _Words(path, lines)
+    words.expect("HIERARCHY")
+    while words.more():
+        keyword = words.keyword()
+        if keyword in ("ROOT", "JOINT", "END"):
+            if (keyword == "ROOT") == bool(open_joints):
+                words.fail("a ROOT stands alone, and JOINT and End Site inside the braces of another joint")
+            if keyword == "ROOT":
+                roots.append([])
+            joints = roots[-1]
+            parent = open_joints[-1] if open_joints else -1
+            if open_joints and joints[parent]["end_site"]:
+                words.fail("an End Site holds no further joints")
+            name = words.rest_of_line()
+            if keyword == "END":
+                name = _end_site_name(joints, parent)
+            elif not name:
+                words.fail(f"{keyword} has no name")
+            joints.append(
+                {"name": name, "parent": parent, "offset": None, "channels": [], "end_site": keyword == "END"}
+            )
+            open_joints.append(len(joints) - 1)
+            words.expect("{")
+        elif keyword == "}":
+            if not open_joints:
+                words.fail("a closing brace too many")
+            if roots[-1][open_joints.pop()]["offset"] is None:
+                words.fail("the joint that ends here has no OFFSET")
+        elif not open_joints:
+            words.fail(f"expected ROOT, found {keyword!r}")
+        elif keyword == "OFFSET":
+            roots[-1][open_joints[-1]]["offset"] = [words.number() for _ in range(3)]
+        elif keyword == "CHANNELS":
+            roots[-1][open_joints[-1]]["channels"] = words.channels()
+        else:
+            words.fail(f"expected JOINT, End Site, OFFSET, CHANNELS or a brace, found {keyword!r}")
+    if open_joints:
+        words.fail(f"{len(open_joints)} closing brace(s) missing before MOTION")
+    if not roots:
+        words.fail("no ROOT joint")
+    return roots
+
+
+def _end_site_name(joints, parent):
+    """<parent>_Nub, and <parent>_Nub2, … for further ends of the same joint."""
+    count = 1 + sum(joint["end_site"] and joint["parent"] == parent for joint in joints)
+    return f"{joints[parent]['name']}_Nub{count if count > 1 else ''}"
+
+
+class _Words:
+    """The header word by word, with line numbers; a name is the rest of its line, blanks and all."""
+
+    def __init__(self, path, lines):
+        self.path, self.lines, self.at, self.rest = path, lines, 0, lines[0].strip() if lines else ""
+
+    def fail(self, message):
+        raise InputError(f"{self.path}, line {self.at + 1}: {message}. Export the recording again.")
+
+    def more(self):
+        while not self.rest and self.at + 1 < len(self.lines):
+            self.at += 1
+            self.rest = self.lines[self.at].strip()
+        return bool(self.rest)
+
+    def word(self):
+        if not self.more():
+            self.fail("the hierarchy ends too early")
+        word = self.rest[0] if self.rest[0] in "{}" else re.match(r"[^\s{}]+", self.rest)[0]
+        self.rest = self.rest[len(word) :].lstrip()
+        return word
+
+    def keyword(self):
+        word = self.word()
+        if word.upper() == "END":  # also `End Site20`, and an end with a name
+            self.rest = re.sub(r"^Site\w*\s*", "", self.rest, flags=re.IGNORECASE)
+        return word if word in "{}" else word.upper()
+
+    def expect(self, expected):
+        if (word := self.word()).upper() != expected:
+            self.fail(f"expected {expected!r}, found {word!r}")
+
+    def rest_of_line(self):
+        """The rest of the line; an opening brace at its end, after a blank, is left for the next word."""
+        name = re.sub(r"(^|\s+)\{$", "", self.rest)
+        self.rest = self.rest[len(name) :].strip()
+        return name
+
+    def number(self):
+        word = self.word()
+        try:
+            value = float(word)
+        except ValueError:
+            self.fail(f"expected a number, found {word!r}")
+        if not math.isfinite(value):
+            self.fail(f"an OFFSET cannot be {word}")
+        return value
+
+    def channels(self):
+        count = self.number()
+        if not 0 <= count <= 6 or count != int(count):
+            self.fail(f"a joint has 0 to 6 channels, not {count:g}")
+        names = [self.word() for _ in range(int(count))]
+        unknown = [name for name in names if name.lower() not in CHANNEL_NAMES]
+        if unknown:
+            self.fail(f"unknown channel {unknown[0]!r}; known are {', '.join(POSITIONS + ROTATIONS)}")
+        names = [CHANNEL_NAMES[name.lower()] for name in names]
+        if len(set(names)) < len(names):
+            self.fail("a joint has the same channel twice")
+        return names
+
+
+def _parse_motion(path, line_number, text, channel_count):
+    """The frame time in seconds and the channel values (T, C)."""
+    head = re.match(r"\s*Frames\s*:\s*(\S+)\s+Frame\s*Time\s*:\s*(\S+)", text, re.IGNORECASE)
+    if not head:
+        raise InputError(
+            f"{path}, line {line_number}: after MOTION come 'Frames: <number>' and 'Frame Time: <seconds>'; "
+            f"found {text.strip()[:40]!r}. Export the recording again."
+        )
+    try:
+        frame_count, frame_time = int(head[1]), float(head[2])
+    except ValueError:
+        frame_count, frame_time = 0, 0.0
+    if frame_count < 1 or not (math.isfinite(frame_time) and frame_time > 0):
+        raise InputError(
+            f"{path}, line {line_number}: needs at least one frame and a frame time above zero; found "
+            f"Frames {head[1]} and Frame Time {head[2]}."
+        )
+    rows = text[head.end() :]
+    first_row = line_number + text.count("\n", 0, head.end())
+    values = _parse_numbers(path, first_row, rows)
+    if channel_count == 0:
+        raise InputError(f"{path}: no joint has CHANNELS; there is no motion in this file.")
+    _check_value_count(path, first_row, rows, frame_count, channel_count, len(values))
+    values = values[: frame_count * channel_count].reshape(frame_count, channel_count)
+    return frame_time, values
+
+
+def _parse_numbers(path, first_row, rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # how some NumPy versions report what is no number
+        try:
+            values = np.fromstring(rows, sep=" ") if rows.strip() else np.empty(0)
+        except (DeprecationWarning, ValueError):
+            values = None
+    if values is None or not np.isfinite(values).all():
+        raise InputError(f"{path}, {_first_bad_number(first_row, rows)}. Every value has to be a number.")
+    return values
+
+
+def _first_bad_number(first_row, rows):
+    for number, row in enumerate(rows.splitlines(), first_row):
+        for word in row.split():
+            try:
+                if not math.isfinite(float(word)):
+                    return f"line {number}: a frame holds {word}"
+            except ValueError:
+                return f"line {number}: a frame holds {word[:30]!r}, which is no number"
+    return "a frame holds something that is no number"
+
+
+def _check_value_count(path, first_row, rows, frame_count, channel_count, found):
+    expected = frame_count * channel_count
+    if found == expected:
+        return
+    if found < expected:
+        raise InputError(
+            f"{path}, line {first_row + len(rows.rstrip().splitlines()) - 1}: the header says {frame_count} "
+            f"frames of {channel_count} channels, but the file ends after {found // channel_count} whole "
+            f"frames ({found} of {expected} values). Export it again, or correct the 'Frames:' line."
+        )
+    row = next((row for row in rows.splitlines() if row.strip()), "").split()
+    if found % channel_count and len(row) != channel_count:
+        raise InputError(
+            f"{path}, line {first_row + 1}: a frame has {channel_count} channels by the hierarchy, but this "
+            f"row has {len(row)} values, and all {found} values make no whole number of frames."
+        )
+    console.note(
+        f"{path}: the header says {frame_count} frames, the file holds {found / channel_count:.4g}; "
+        f"using the first {frame_count}."
+    )
+
+
+def _to_mocap(path, joints, frame_time, values):
+    rest_offsets = np.array([joint["offset"] for joint in joints], dtype=np.float64)
+    pos_local, moves = _local_positions(joints, rest_offsets, values)
+    root_pos = np.ascontiguousarray(pos_local[:, 0])
+    pos_local[:, 0] = rest_offsets[0]
+    skeleton = Skeleton(
+        name=joints[0]["name"],
+        joint_names=[joint["name"] for joint in joints],
+        parents=np.array([joint["parent"] for joint in joints], dtype=np.int64),
+        offsets=np.ascontiguousarray(pos_local) if moves else pos_local[0].copy(),
+        rot_orders=[_whole_order(joint["channels"]) for joint in joints],
+        rest_offsets=rest_offsets,
+        channels=[tuple(joint["channels"]) for joint in joints],
+        is_end_site=np.array([joint["end_site"] for joint in joints]),
+    )
+    rot_local = _local_rotations(joints, values)
+    return Mocap(
+        skeleton=skeleton,
+        rot_local=rot_local,
+        root_pos=root_pos,
+        fps=1.0 / frame_time,
+        up_axis=kinematics.find_up_axis(rot_local, skeleton),
+        path=str(path),
+    )
+
+
+def _local_positions(joints, rest_offsets, values):
+    """(T, J, 3): the offsets with position channels in their place. And whether one but the root's moves."""
+    columns = [
+        (channel, joint, POSITIONS.index(name))
+        for channel, (joint, name) in enumerate(_joint_channels(joints))
+        if name in POSITIONS
+    ]
+    pos_local = np.broadcast_to(rest_offsets, (len(values), *rest_offsets.shape)).copy()
+    for channel, joint, axis in columns:
+        pos_local[:, joint, axis] = values[:, channel]
+    moves = any(joint > 0 and np.ptp(values[:, channel]) > 0 for channel, joint, _ in columns)
+    return pos_local, moves
+
+
+def _local_rotations(joints, values):
+    """(T, J, 4): joints that share a rotation order are turned together."""
+    groups = {}
+    for channel, (joint, name) in enumerate(_joint_channels(joints)):
+        if name in ROTATIONS:
+            groups.setdefault(joint, []).append((channel, name[0]))
+    by_order = {}
+    for joint, channels in groups.items():
+        by_order.setdefault("".join(axis for _, axis in channels), []).append((joint, [c for c, _ in channels]))
+    rot_local = torch.zeros((len(values), len(joints), 4), dtype=torch.float64)
+    rot_local[..., 0] = 1.0
+    for order, members in by_order.items():
+        angles = torch.from_numpy(np.radians(values[:, [channels for _, channels in members]]))
+        rot_local[:, [joint for joint, _ in members]] = quaternion.from_euler(angles, order)
+    return rot_local.numpy()
+
+
+def _joint_channels(joints):
+    return [(i, name) for i, joint in enumerate(joints) for name in joint["channels"]]
+
+
+def _whole_order(channels):
+    """The rotation order of a joint, completed to three axes where the file animates fewer."""
+    order = "".join(name[0] for name in channels if name in ROTATIONS)
+    return order + "".join(axis for axis in ("ZXY" if not order else "XYZ") if axis not in order)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# write
+
+
+def save_bvh(mocap, path):
+    """Write a Mocap as BVH in the file's own unit, with its hierarchy, names, channels and frame time.
+
+    Euler angles are unrolled. A joint that turns about an axis it has no channel for gets that channel.
+    """
+    skeleton = mocap.skeleton
+    angles = _euler_degrees(mocap)
+    channels = [_channels_to_write(skeleton, joint, angles[:, joint]) for joint in range(skeleton.joint_count)]
+    lines = ["HIERARCHY", *_hierarchy_lines(skeleton, channels, 1.0 / mocap.unit_cm)]
+    lines += [
+        "MOTION",
+        f"Frames: {mocap.frame_count}",
+        f"Frame Time: {_plain(float(f'{1.0 / mocap.fps:.10g}'))}",
+    ]
+    lines += _motion_lines(mocap, channels, angles)
+    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def _euler_degrees(mocap):
+    """(T, J, 3), in each joint's own rotation order."""
+    rot_local = torch.from_numpy(np.ascontiguousarray(mocap.rot_local))
+    rot_orders = np.array(mocap.skeleton.rot_orders)
+    angles = np.empty((*mocap.rot_local.shape[:2], 3))
+    for order in np.unique(rot_orders):
+        joints = np.flatnonzero(rot_orders == order)
+        angles[:, joints] = np.degrees(quaternion.to_euler(rot_local[:, joints], str(order)).numpy())
+    return angles
+
+
+def _channels_to_write(skeleton, joint, angles):
+    """The file's channels; and a rotation channel more for each axis (T, 3) that turns without having one."""
+    if skeleton.is_end_site[joint]:
+        return ()
+    channels = skeleton.channels[joint]
+    needed = [
+        f"{axis}rotation"
+        for axis, turns in zip(skeleton.rot_orders[joint], np.abs(angles).max(axis=0) > 1e-4, strict=True)
+        if turns
+    ]
+    return (*channels, *(name for name in needed if name not in channels))
+
+
+def _hierarchy_lines(skeleton, channels, scale):
+    offsets = skeleton.rest_offsets * scale
+    children = [[] for _ in skeleton.parents]
+    for parent, joint in kinematics.bones(skeleton):
+        children[parent].append(joint)
+    lines, stack = [], [(0, 0, False)]
+    while stack:
+        joint, depth, closes = stack.pop()
+        indent = "\t" * depth
+        if closes:
+            lines.append(f"{indent}}}")
+            continue
+        keyword = "ROOT" if depth == 0 else "JOINT"
+        lines.append(
+            f"{indent}End Site" if skeleton.is_end_site[joint] else f"{indent}{keyword} {skeleton.joint_names[joint]}"
+        )
+        lines.append(f"{indent}{{")
+        lines.append(f"{indent}\tOFFSET {' '.join(_plain(value) for value in offsets[joint])}")
+        if not skeleton.is_end_site[joint]:
+            lines.append(f"{indent}\tCHANNELS {len(channels[joint])} {' '.join(channels[joint])}".rstrip())
+        stack.append((joint, depth, True))
+        stack += [(child, depth + 1, False) for child in reversed(children[joint])]
+    return lines
+
+
+def _motion_lines(mocap, channels, angles):
+    skeleton = mocap.skeleton
+    columns = []
+    for joint, names in enumerate(channels):
+        position = (
+            mocap.root_pos if joint == 0 else np.broadcast_to(skeleton.offsets[..., joint, :], (mocap.frame_count, 3))
+        )
+        for name in names:
+            if name in POSITIONS:
+                columns.append(position[:, POSITIONS.index(name)] / mocap.unit_cm)
+            else:
+                columns.append(angles[:, joint, skeleton.rot_orders[joint].index(name[0])])
+    values = np.stack(columns, axis=1)
+    # six decimals for a body of 1 unit or more, more for one measured in a larger unit
+    height = max(np.ptp(kinematics.rest_pose(skeleton)) / mocap.unit_cm, 1e-6)
+    row = " ".join([f"%.{6 + max(0, math.ceil(-math.log10(height)))}f"] * values.shape[1])
+    return [row % tuple(frame) for frame in values.tolist()]
+
+
+def _plain(value):
+    """The shortest decimal that reads back as the same float, never with an exponent."""
+    return np.format_float_positional(value, trim="-")

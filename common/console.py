@@ -1,0 +1,32 @@
+"""What the user sees while a script runs: stages with their seconds, notes, and a progress bar."""
+
+import contextlib
+import sys
+import time
+
+from tqdm import tqdm
+
+
+@contextlib.contextmanager
+def stage(name):
+    """Announce a stage and, when it is done, its seconds."""
+    print(f"--- {name}", flush=True)
+    start = time.perf_counter()
+    yield
+    print(f"--- {name}: done in {time.perf_counter() - start:.1f} s\n", flush=True)
+
+
+def note(message):
+    """Something worth knowing that stops nothing."""
+    line(f"note: {message}")
+
+
+def line(text):
+    """Print a line that a progress bar on the same terminal does not break."""
+    tqdm.write(text, file=sys.stdout)
+    sys.stdout.flush()
+
+
+def progress(total, unit):
+    """A progress bar with the time left; silent where the output is not a terminal."""
+    return tqdm(total=total, unit=unit, disable=None, leave=False, dynamic_ncols=True, smoothing=0.05)

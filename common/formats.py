@@ -1,0 +1,123 @@
+"""Motion files by their ending: `load_mocap`, `save_mocap`, and the pairs of takes that a script names."""
+
+import dataclasses
+from pathlib import Path
+
+from common import bvh, console, kinematics, mocap
+from common.errors import InputError
+
+READERS = {".bvh": bvh.load_bvh}
+WRITERS = {".bvh": bvh.save_bvh}
+HEIGHTS_CM = (100, 230)  # a standing person
+
+
+def load_mocap(path, skeleton=0):
+    """Read a motion file as a Mocap; `skeleton` picks one of several in the file.
+
+    Raises FileNotFoundError or InputError, both saying what to change.
+    """
+    path = Path(path)
+    reader = _by_ending(path.suffix, READERS, path, "read")
+    if not path.is_file():
+        raise FileNotFoundError(2, "no such file; check mocap_file_path and mocap_files", str(path))
+    return reader(path, skeleton)
+
+
+def save_mocap(take, path):
+    """Write a Mocap in the format of the path's ending."""
+    path = Path(path)
+    _by_ending(path.suffix, WRITERS, path, "written")(take, path)
+
+
+def export_endings(export_formats, path):
+    """The endings to write: of the formats asked for, or else of the recording itself."""
+    endings = [f".{name}" for name in export_formats] if export_formats else [Path(path).suffix.lower()]
+    for ending in endings:
+        _by_ending(ending, WRITERS, "export_formats", "written")
+    return endings
+
+
+def _by_ending(ending, table, where, verb):
+    if ending.lower() not in table:
+        raise InputError(
+            f"{where}: motion files ending in {ending!r} cannot be {verb}; "
+            f"supported: {', '.join(table)}. Convert the recording to one of these."
+        )
+    return table[ending.lower()]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# pairs
+
+
+def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis):
+    """Read the two takes of every pair, and check all that must agree before they are used together.
+
+    Returns the pairs [(mocap1, mocap2), ...], in cm and of equal length, and their resolved frame ranges
+    [[(start, end), ...], ...]. Prints what was read. fps and up_axis overrule the files unless None.
+    """
+    if len(frame_ranges) != len(files):
+        raise InputError(
+            f"mocap_valid_frame_ranges has {len(frame_ranges)} list(s) of ranges, mocap_files has "
+            f"{len(files)} pair(s). Give every pair its own list, as [[[0, -1]], [[0, -1]]]."
+        )
+    pairs, ranges = [], []
+    for index, names in enumerate(files):
+        takes = [_load_take(Path(folder) / name, pos_scale, fps, up_axis) for name in names]
+        for dancer, take in enumerate(takes, 1):
+            _describe(dancer, take)
+        where = f"mocap_files, pair {index}"
+        mocap.check_same_fps(*takes, where)
+        takes = _cut_to_shorter(takes)
+        ranges.append(_resolve_ranges(frame_ranges[index], takes[0].frame_count, index))
+        pairs.append(tuple(takes))
+        for dancer in (0, 1):
+            mocap.check_same_joints(pairs[0][dancer], takes[dancer], f"mocap_files, dancer {dancer + 1}")
+        mocap.check_same_fps(pairs[0][0], takes[0], "mocap_files, first pair and another")
+    return pairs, ranges
+
+
+def _load_take(path, pos_scale, fps, up_axis):
+    take = mocap.rescale(load_mocap(path), pos_scale)
+    if fps is not None:
+        console.note(f"{path.name}: mocap_fps = {fps:g} overrules the file's {take.fps:.5g} frames per second.")
+    return dataclasses.replace(take, fps=float(fps or take.fps), up_axis=up_axis or take.up_axis)
+
+
+def _describe(dancer, take):
+    skeleton, height = take.skeleton, kinematics.body_height(take.skeleton)
+    console.line(
+        f"dancer {dancer}: {Path(take.path).name}: {skeleton.joint_count} joints, {take.frame_count} frames at "
+        f"{take.fps:.5g} fps ({take.frame_count / take.fps:.1f} s), rest pose {height:.4g} cm, {take.up_axis} up"
+    )
+    if not HEIGHTS_CM[0] <= height <= HEIGHTS_CM[1]:
+        advice = f" (for a person of 170 cm: {170 / height * take.unit_cm:.3g})" if height > 0 else ""
+        console.note(
+            f"{Path(take.path).name}: the rest pose is {height:.4g} cm high, and a person {HEIGHTS_CM[0]} to "
+            f"{HEIGHTS_CM[1]}. Set mocap_pos_scale to bring the file to centimetres{advice}."
+        )
+    moving = skeleton.moving_joints
+    if moving:
+        console.note(
+            f"{Path(take.path).name}: {', '.join(moving[:3])}{' and more' if len(moving) > 3 else ''} move(s) "
+            f"inside the parent joint; the models learn rotations and see the mean place."
+        )
+
+
+def _cut_to_shorter(takes):
+    counts = [take.frame_count for take in takes]
+    if counts[0] != counts[1]:
+        console.note(f"the takes have {counts[0]} and {counts[1]} frames; using the first {min(counts)}.")
+    return [take if take.frame_count == min(counts) else mocap.first_frames(take, min(counts)) for take in takes]
+
+
+def _resolve_ranges(frame_ranges, frame_count, index):
+    where = f"mocap_valid_frame_ranges, pair {index}"
+    ranges = [mocap.frame_range(start, end, frame_count, where) for start, end in frame_ranges]
+    for (_, end), (start, _) in zip(sorted(ranges)[:-1], sorted(ranges)[1:], strict=True):
+        if start < end:
+            raise InputError(
+                f"{where}: two ranges share the frames {start} to {end - 1}; training would see what the test "
+                f"holds out. Make them end where the next begins."
+            )
+    return ranges

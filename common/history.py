@@ -1,0 +1,76 @@
+"""The training history: a row an epoch, as CSV and as a plot."""
+
+import csv
+import math
+import os
+import sys
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLUMNS = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
+PARTS = {"ae norm": "unit length", "ae pos": "position (cm)", "ae quat": "rotation (rad)", "ae kld": "KL"}
+
+
+class History:
+    """Rows of the six losses of COLUMNS, one per finished epoch."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, train, test):
+        """Append an epoch's means of (total, norm, pos, quat, kld); of the held-out ones, which may be none, the
+        total is kept."""
+        self.rows.append((train[0], test[0] if test else math.nan, *train[1:]))
+
+    def log_line(self, seconds):
+        """The last epoch, as one line."""
+        train, test, norm, pos, quat, kld = self.rows[-1]
+        return (
+            f"epoch {len(self.rows)} : ae train: {train:.4f} ae test: {test:.4f} norm {norm:.4f} "
+            f"pos {pos:.4f} quat {quat:.4f} kld {kld:.4f} time {seconds:.2f}"
+        )
+
+    def save(self, folder, epochs):
+        """Write history_<epochs>.csv and .png into a folder."""
+        stem = Path(folder) / f"history_{epochs}"
+        with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows((COLUMNS, *self.rows))
+        figure = Figure(figsize=(10, 4.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        self.draw(figure)
+        figure.savefig(stem.with_suffix(".png"), dpi=110)
+
+    def draw(self, figure):
+        """The totals on the left, their parts on the right, each on a logarithmic scale."""
+        epochs = range(1, len(self.rows) + 1)
+        columns = dict(zip(COLUMNS, zip(*self.rows, strict=True), strict=True))
+        marker = "o" if len(self.rows) < 40 else None
+        totals, parts = figure.subplots(1, 2)
+        for name, label in {"ae train": "training", "ae test": "held out"}.items():
+            totals.plot(epochs, columns[name], label=label, marker=marker, markersize=3)
+        for name, label in PARTS.items():
+            parts.plot(epochs, columns[name], label=label, marker=marker, markersize=3)
+        for axes, title in ((totals, "total loss"), (parts, "its parts in training, unscaled")):
+            axes.set(title=title, xlabel="epoch", yscale="log")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(True, which="both", alpha=0.25)
+            axes.legend(frameon=False)
+
+    def show(self):
+        """Show the plot in a window, where there is a display; returns when it is closed."""
+        if not _has_display():
+            return
+        import matplotlib.pyplot as plt  # here, since importing it looks for a display
+
+        if plt.get_backend().lower() in ("agg", "pdf", "svg", "ps", "cairo", "template"):
+            return
+        self.draw(plt.figure(figsize=(10, 4.5), layout="constrained"))
+        plt.show()
+
+
+def _has_display():
+    if sys.platform.startswith(("win", "darwin")):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,118 @@
+"""From local rotations to joint positions, and what the resting body tells: bones, height, up axis.
+
+Shapes: T frames (or any leading axes), J joints.
+"""
+
+import dataclasses
+import functools
+
+from common import quaternion
+
+import numpy as np
+import torch
+
+
+def forward_kinematics(rot_local, root_pos, skeleton):
+    """Joint positions of a take, (T, J, 4), (T, 3) -> (T, J, 3) tensor in the unit of the offsets.
+
+    With p the parent of joint j: `rot_world_j = rot_world_p · rot_local_j` and
+    `pos_j = pos_p + rot_world_p offset_j`; the root stands at root_pos.
+    """
+    rot_local = torch.as_tensor(rot_local)
+    root_pos = torch.as_tensor(root_pos).to(rot_local)
+    offsets = torch.as_tensor(skeleton.offsets).to(rot_local)
+    return joint_positions(rot_local, offsets, skeleton.parents) + root_pos.unsqueeze(-2)
+
+
+def joint_positions(rot_local, offsets, parents):
+    """Joint positions with the root at the origin, (..., J, 4), (..., J, 3) -> (..., J, 3).
+
+    Works level by level of the tree, so a body of 57 joints takes about 12 steps instead of 57.
+    """
+    levels, order = _tree_levels(tuple(int(parent) for parent in parents))
+    rot_world = rot_local[..., :1, :]
+    pos = torch.zeros((*rot_local.shape[:-2], 1, 3), dtype=rot_local.dtype, device=rot_local.device)
+    positions = [pos]
+    for joints, parents_in_level in levels:
+        parent_rot = rot_world[..., parents_in_level, :]
+        pos = pos[..., parents_in_level, :] + quaternion.rotate(parent_rot, offsets[..., joints, :])
+        rot_world = quaternion.mul(parent_rot, rot_local[..., joints, :])
+        positions.append(pos)
+    return torch.cat(positions, dim=-2)[..., order, :]
+
+
+@functools.lru_cache(maxsize=32)
+def _tree_levels(parents):
+    """Per level below the root: its joints, and where their parents stand in the level above. And the
+    order that brings the levels, laid end to end, back to file order."""
+    depth = []
+    for parent in parents:
+        depth.append(0 if parent < 0 else depth[parent] + 1)
+    by_level = [[j for j, d in enumerate(depth) if d == level] for level in range(max(depth) + 1)]
+    place = {joint: i for level in by_level for i, joint in enumerate(level)}
+    levels = [(level, [place[parents[joint]] for joint in level]) for level in by_level[1:]]
+    laid_out = [joint for level in by_level for joint in level]
+    return levels, [laid_out.index(joint) for joint in range(len(parents))]
+
+
+def bones(skeleton):
+    """Pairs (parent, joint) of every joint but the root."""
+    return [(int(parent), joint) for joint, parent in enumerate(skeleton.parents) if parent >= 0]
+
+
+def rest_pose(skeleton):
+    """Joint positions of the rest pose, all rotations identity, root at the origin: (J, 3)."""
+    positions = np.zeros_like(skeleton.rest_offsets)
+    for parent, joint in bones(skeleton):
+        positions[joint] = positions[parent] + skeleton.rest_offsets[joint]
+    return positions
+
+
+def hips(skeleton):
+    """The joint that carries the body: the first that branches. Some files put a resting node above it."""
+    children = np.bincount(skeleton.parents[skeleton.parents >= 0], minlength=skeleton.joint_count)
+    return int(np.argmax(children > 1))
+
+
+def body_height(skeleton):
+    """Height of the rest pose, in the unit of the offsets. Some files keep it in other axes than the
+    recording, so it is measured along its own upright axis."""
+    positions = rest_pose(skeleton)[hips(skeleton) :]
+    return float(np.ptp(positions, axis=0)[np.argmax(_asymmetry(positions))])
+
+
+def hip_height(mocap):
+    """Median height of the root above the lowest joint over a take, in the unit of the offsets."""
+    up = "XYZ".index(mocap.up_axis)
+    offsets = torch.from_numpy(mocap.skeleton.mean_offsets)
+    heights = joint_positions(torch.from_numpy(mocap.rot_local), offsets, mocap.skeleton.parents)[..., up]
+    return float(-heights.min(dim=1).values.median())
+
+
+def follow_path(take, guide):
+    """A take's body on the root path of another, scaled by the ratio of their hip heights."""
+    scale = hip_height(take) / max(hip_height(guide), 1e-6)
+    skeleton = dataclasses.replace(take.skeleton, offsets=take.skeleton.mean_offsets)
+    return dataclasses.replace(take, skeleton=skeleton, root_pos=guide.root_pos * scale)
+
+
+def find_up_axis(rot_local, skeleton):
+    """ "X", "Y" or "Z": the axis along which the dancer is tallest, for files that do not say.
+
+    Dancers mostly stand, so the recorded frames tell. Where they leave it open (a T-pose is as wide as it is
+    tall) the rest pose decides: the up axis is the one along which a body is least its own mirror image.
+    """
+    frames = np.linspace(0, len(rot_local) - 1, min(len(rot_local), 200)).astype(int)
+    offsets = torch.from_numpy(skeleton.mean_offsets)
+    positions = joint_positions(torch.from_numpy(rot_local[frames]), offsets, skeleton.parents).numpy()
+    extent = np.ptp(positions, axis=1).mean(axis=0)
+    score = extent if np.max(extent) > 1.15 * np.median(extent) else _asymmetry(rest_pose(skeleton)[hips(skeleton) :])
+    return "XYZ"[int(np.argmax(score))]
+
+
+def _asymmetry(positions):
+    """Per axis, how far positions (J, 3) mirrored about the first lie from the nearest real ones: (3,)."""
+    positions = positions - positions[0]
+    mirrored = positions * (1 - 2 * np.eye(3))[:, None, :]  # (3, J, 3)
+    distances = np.linalg.norm(mirrored[:, :, None] - positions, axis=-1)  # (3, J, J)
+    return distances.min(axis=-1).mean(axis=-1)

@@ -1,0 +1,123 @@
+"""What training minimises: unit length, joint positions, rotations, and the latent's distance from normal.
+
+Shapes: B batch, T frames, J joints, Z latent. Every loss is a mean over batch, frames and joints.
+"""
+
+import json
+import math
+from pathlib import Path
+
+from common import kinematics, quaternion
+from common.errors import InputError
+
+import torch
+
+
+def norm_loss(prediction):
+    """Mean of (‖q‖ − 1)², (..., J, 4) -> ()."""
+    return (torch.linalg.vector_norm(prediction, dim=-1) - 1).square().mean()
+
+
+def pos_loss(prediction, target, joint_weights):
+    """Mean of w·‖p̂ − p‖, positions (..., J, 3) in cm, weights (J,) -> ()."""
+    return (joint_weights * torch.linalg.vector_norm(prediction - target, dim=-1)).mean()
+
+
+def quat_loss(prediction, target, joint_weights):
+    """Mean of w times half the angle between two rotations (..., J, 4), weights (J,) -> () radians."""
+    return (joint_weights * quaternion.half_angle(prediction, target)).mean()
+
+
+def pose_losses(prediction, target, offsets, parents, joint_weights):
+    """The norm, position and rotation losses of decoded poses (B, T, D) against recorded ones.
+
+    Offsets (B, 1, J, 3) in cm. Positions come from forward kinematics with the root at the origin.
+    """
+    prediction, target = prediction.unflatten(-1, (-1, 4)), target.unflatten(-1, (-1, 4))  # (B, T, J, 4)
+    unit = quaternion.normalise(prediction)
+    predicted_positions = kinematics.joint_positions(unit, offsets, parents)
+    target_positions = kinematics.joint_positions(target, offsets, parents)
+    return (
+        norm_loss(prediction),
+        pos_loss(predicted_positions, target_positions, joint_weights),
+        quat_loss(unit, target, joint_weights),
+    )
+
+
+def kld_loss(mu, std):
+    """−½·mean(1 + 2·ln std − mu² − std²), (B, Z) -> ().
+
+    The Kullback-Leibler divergence of N(mu, std²) from N(0, 1), per latent dimension: Kingma & Welling,
+    "Auto-Encoding Variational Bayes", 2014, appendix B.
+    """
+    return -0.5 * (1 + 2 * torch.log(std) - mu.square() - std.square()).mean()
+
+
+def kld_scale(epoch, cycle_duration, min_const_duration, max_const_duration, min_scale, max_scale):
+    """The weight of the KL loss in an epoch (from 0): constant low, a linear rise, constant high, again.
+
+    The cycle of Fu et al., "Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing", 2019.
+    """
+    step = epoch % cycle_duration
+    if step < min_const_duration:
+        return min_scale
+    rise_end = cycle_duration - max_const_duration
+    if step > rise_end:
+        return max_scale
+    share = (step - min_const_duration) / (rise_end - min_const_duration) if rise_end > min_const_duration else 1
+    return min_scale + share * (max_scale - min_scale)
+
+
+def load_joint_weights(file, folder, joint_names):
+    """Joint loss weights (J,) from a JSON file, all 1 without one.
+
+    {"joint_loss_weights": [one number per joint]} or {"joint_loss_weights": {name: number}}; a joint that is
+    not named has 1.0. Raises InputError where the file does not fit the joints.
+    """
+    weights = torch.ones(len(joint_names))
+    if file is None:
+        return weights
+    path = Path(folder) / file
+    given = _read_weights(path)
+    if isinstance(given, list):
+        if len(given) != len(joint_names):
+            raise InputError(
+                f"mocap_loss_weights_file {path}: has {len(given)} weights, but the skeleton has "
+                f"{len(joint_names)} joints. Give one per joint, or name the joints: {{name: number}}."
+            )
+        return torch.tensor([_number(path, i, value) for i, value in enumerate(given)])
+    for name, value in given.items():
+        places = [i for i, joint in enumerate(joint_names) if joint == name]
+        if not places:
+            raise InputError(
+                f"mocap_loss_weights_file {path}: {name!r} is no joint of this skeleton. Its joints are "
+                f"{', '.join(joint_names)}."
+            )
+        weights[places] = _number(path, name, value)
+    return weights
+
+
+def _read_weights(path):
+    if not path.is_file():
+        raise FileNotFoundError(2, "no such file; check mocap_loss_weights_file", str(path))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"mocap_loss_weights_file {path}: is no JSON file ({error}).") from error
+    given = content.get("joint_loss_weights") if isinstance(content, dict) else None
+    if not isinstance(given, (list, dict)):
+        raise InputError(
+            f"mocap_loss_weights_file {path}: expected "
+            '{"joint_loss_weights": [one number per joint]} or {"joint_loss_weights": {name: number}}.'
+        )
+    return given
+
+
+def _number(path, which, value):
+    valid = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    if not valid:
+        raise InputError(
+            f"mocap_loss_weights_file {path}: the weight of joint {which!r} is {value!r}; expected a number "
+            f"of at least 0."
+        )
+    return float(value)

@@ -1,0 +1,151 @@
+"""What a take is: `Skeleton` and `Mocap`, frame ranges, and what two dancers must have in common.
+
+Shapes: T frames, J joints. A take is plain NumPy, float64; what learns from it makes tensors of it.
+"""
+
+import dataclasses
+
+from common import quaternion
+from common.errors import InputError
+
+import numpy as np
+import torch
+
+
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """The joints of one body, in file order, parents before children."""
+
+    name: str
+    joint_names: list  # J names
+    parents: np.ndarray  # (J,), −1 for the root
+    offsets: np.ndarray  # (J, 3) from the parent; (T, J, 3) where a take moves joints inside their parents
+    rot_orders: list  # per joint, as "ZXY": R = Rz·Rx·Ry
+    rest_offsets: np.ndarray  # (J, 3) the offsets of the rest pose, as the file states them
+    channels: list  # per joint, the file's animated channels in order, as "Xposition"
+    is_end_site: np.ndarray  # (J,) True where the file has a nameless end instead of a joint
+
+    @property
+    def joint_count(self):
+        return len(self.joint_names)
+
+    @property
+    def mean_offsets(self):
+        """(J, 3): offsets that hold still, for what learns rotations only."""
+        return self.offsets if self.offsets.ndim == 2 else self.offsets.mean(axis=0)
+
+    @property
+    def moving_joints(self):
+        """Names of the joints whose offsets move."""
+        if self.offsets.ndim == 2:
+            return []
+        return [self.joint_names[j] for j in np.flatnonzero(np.ptp(self.offsets, axis=0).any(axis=-1))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mocap:
+    """One dancer's take. `forward_kinematics(rot_local, root_pos, skeleton)` gives its joint positions."""
+
+    skeleton: Skeleton
+    rot_local: np.ndarray  # (T, J, 4) unit quaternions w x y z, with the sign the file's Euler angles give
+    root_pos: np.ndarray  # (T, 3)
+    fps: float
+    up_axis: str  # "X", "Y" or "Z"
+    path: str  # where it came from
+    unit_cm: float = 1.0  # the length of one unit of the file, in the unit of offsets and root_pos
+
+    @property
+    def frame_count(self):
+        return len(self.rot_local)
+
+
+def cut(mocap, start, end, anchor=None):
+    """Frames start ≤ f < end. Quaternion signs are continuous over the take, and frame `anchor` (the first
+    of the cut, if not given) keeps the sign that the file's own Euler angles give."""
+    anchor = start if anchor is None else anchor
+    rot_local = quaternion.make_continuous(torch.from_numpy(mocap.rot_local), anchor).numpy()
+    return _frames(dataclasses.replace(mocap, rot_local=rot_local), start, end)
+
+
+def cut_clip(mocap, start, end, ranges):
+    """Frames start ≤ f < end with the signs that training saw: those of the frame range in which the clip
+    starts, or else of the take's first range."""
+    inside = [first for first, last in ranges if first <= start < last]
+    return cut(mocap, start, end, anchor=inside[0] if inside else ranges[0][0])
+
+
+def first_frames(mocap, count):
+    """The first `count` frames, signs as they are."""
+    return _frames(mocap, 0, count)
+
+
+def _frames(mocap, start, end):
+    offsets = mocap.skeleton.offsets
+    skeleton = dataclasses.replace(mocap.skeleton, offsets=offsets if offsets.ndim == 2 else offsets[start:end])
+    return dataclasses.replace(
+        mocap,
+        skeleton=skeleton,
+        rot_local=mocap.rot_local[start:end],
+        root_pos=mocap.root_pos[start:end],
+    )
+
+
+def stand_still(mocap):
+    """The same take with root and offsets held at their mean place."""
+    skeleton = dataclasses.replace(mocap.skeleton, offsets=mocap.skeleton.mean_offsets)
+    root_pos = np.broadcast_to(mocap.root_pos.mean(axis=0), mocap.root_pos.shape).copy()
+    return dataclasses.replace(mocap, skeleton=skeleton, root_pos=root_pos)
+
+
+def rescale(mocap, scale):
+    """The same take with every length multiplied by `scale`; the file's unit is remembered for exports."""
+    skeleton = dataclasses.replace(
+        mocap.skeleton,
+        offsets=mocap.skeleton.offsets * scale,
+        rest_offsets=mocap.skeleton.rest_offsets * scale,
+    )
+    return dataclasses.replace(mocap, skeleton=skeleton, root_pos=mocap.root_pos * scale, unit_cm=mocap.unit_cm * scale)
+
+
+def frame_range(start, end, frame_count, where):
+    """Resolve [start, end) against a take's length; end = −1 means "to the last frame"."""
+    stop = frame_count if end == -1 else end
+    if not 0 <= start < stop <= frame_count:
+        raise InputError(
+            f"{where}: the range [{start}, {end}] does not fit a take of {frame_count} frames. Use "
+            f"0 <= start < end <= {frame_count}, or end = -1 for the last frame."
+        )
+    return start, stop
+
+
+def check_same_joints(first, second, why):
+    """Two takes must have the same joints in the same order."""
+    names, others = first.skeleton.joint_names, second.skeleton.joint_names
+    for i, (name, other) in enumerate(zip(names, others, strict=False)):
+        if name != other:
+            raise InputError(
+                f"{why}: joint {i} is {name!r} in {first.path} but {other!r} in {second.path}. "
+                f"Export both with the same skeleton."
+            )
+    if len(names) != len(others):
+        longer, count = (first, len(others)) if len(names) > len(others) else (second, len(names))
+        raise InputError(
+            f"{why}: {first.path} has {len(names)} joints, {second.path} has {len(others)}; "
+            f"{longer.skeleton.joint_names[count]!r} is the first joint that only {longer.path} has. "
+            f"Export both with the same skeleton."
+        )
+    different = np.flatnonzero(first.skeleton.parents != second.skeleton.parents)
+    if len(different):
+        raise InputError(
+            f"{why}: joint {names[different[0]]!r} hangs from another parent in {first.path} than in "
+            f"{second.path}. Export both with the same skeleton."
+        )
+
+
+def check_same_fps(first, second, why):
+    """Two takes must have the same frame rate, to 0.1 %."""
+    if abs(first.fps - second.fps) > 1e-3 * first.fps:
+        raise InputError(
+            f"{why}: {first.path} has {first.fps:.6g} frames per second, {second.path} has "
+            f"{second.fps:.6g}. Export both with one frame rate, or set mocap_fps if a file is wrong."
+        )

@@ -1,0 +1,93 @@
+"""Long sequences from windows: encode a clip, change its codes, decode and blend.
+
+A clip of T frames is covered by overlapping windows of L frames, one every HOP. Shapes: W windows, J joints,
+Z latent.
+"""
+
+import math
+
+from common import models, quaternion
+
+import torch
+
+HOP = 16  # frames from one window to the next
+BATCH = 64  # windows that pass the model at once
+
+
+def window_starts(frame_count, sequence_length):
+    """First frames of the windows that cover a clip; the last window ends with the clip."""
+    last = max(frame_count - sequence_length, 0)
+    return [*range(0, last, HOP), last]
+
+
+@torch.no_grad()
+def encode(encoder, poses, sequence_length, draw_samples=False):
+    """Latent codes of a clip's windows, (T, D) -> (W, Z): the means, or samples if asked for.
+
+    A clip shorter than a window is held at its last frame.
+    """
+    missing = max(sequence_length - len(poses), 0)
+    poses = torch.cat((poses, poses[-1:].expand(missing, -1)))
+    starts = window_starts(len(poses), sequence_length)
+    windows = torch.stack([poses[start : start + sequence_length] for start in starts])
+    outputs = [models.latent(*encoder(batch)) for batch in windows.split(BATCH)]
+    return torch.cat([models.sample(mu, std) if draw_samples else mu for mu, std in outputs])
+
+
+@torch.no_grad()
+def decode(decoder, codes, frame_count):
+    """Decode codes (W, Z), one per window, and blend: rotations (T, J, 4) as a NumPy array, float64."""
+    windows = torch.cat([decoder(batch).float().cpu() for batch in codes.split(BATCH)])
+    windows = quaternion.normalise(windows.double().unflatten(-1, (-1, 4)))  # (W, L, J, 4)
+    return blend(windows, window_starts(frame_count, windows.shape[1]), frame_count).numpy()
+
+
+def blend(windows, starts, frame_count):
+    """Overlapping windows of rotations (W, L, J, 4) to one sequence (T, J, 4).
+
+    A weighted mean of sign-aligned quaternions, brought back to unit length: close to the true mean for the
+    small differences between windows (Markley et al., "Averaging Quaternions", 2007). The Hann weights are
+    divided by their sum at every frame, so the ends count as fully as the middle.
+    """
+    length = windows.shape[1]
+    hann = torch.sin(math.pi * (torch.arange(length, dtype=windows.dtype) + 0.5) / length).square()
+    total = torch.zeros((starts[-1] + length, *windows.shape[2:]), dtype=windows.dtype)
+    weight = torch.zeros((len(total), 1, 1), dtype=windows.dtype)
+    for window, start in zip(windows, starts, strict=True):
+        frames = slice(start, start + length)
+        agrees = (total[frames] * window).sum(-1, keepdim=True) >= 0
+        total[frames] += hann[:, None, None] * torch.where(agrees, window, -window)
+        weight[frames] += hann[:, None, None]
+    mean = quaternion.normalise(total / weight)
+    return quaternion.make_continuous(mean[:frame_count])
+
+
+# ---------------------------------------------------------------------------------------------------------
+# changes to codes
+
+
+def random_walk(code, step_size, count):
+    """A walk of `count` codes from one code (Z,): normal steps of size (Z,), turned back at ±1 -> (W, Z).
+
+    The latent means lie between −1 and 1 (tanh), so the walk is folded back into that range.
+    """
+    steps = torch.randn((count - 1, len(code))).to(code) * step_size
+    path = torch.cumsum(torch.cat((code.unsqueeze(0), steps)), dim=0)
+    return 1 - (torch.remainder(path + 1, 4) - 2).abs()
+
+
+def step_size(codes):
+    """Root mean square of the steps between neighbouring codes (W, Z) -> (Z,)."""
+    return torch.diff(codes, dim=0).square().mean(dim=0).sqrt() if len(codes) > 1 else torch.zeros_like(codes[0])
+
+
+def sine_offset(codes, amplitude, period):
+    """Codes (W, Z) swung to and fro together, one full swing in `period` frames."""
+    frames = torch.arange(len(codes), device=codes.device) * HOP
+    return codes + amplitude * torch.sin(2 * math.pi * frames / period).unsqueeze(1)
+
+
+def cross_fade(first, second):
+    """From the codes (W, Z) of one stretch to those of another, in even steps."""
+    share = torch.linspace(0, 1, len(first), device=first.device).unsqueeze(1)
+    return (1 - share) * first + share * second

@@ -1,0 +1,229 @@
+"""Learn to answer one dancer's movement with another's.
+
+An LSTM variational autoencoder reads a window of dancer 1's poses and gives the poses that dancer 2 danced at the
+same time. Edit the constants below and start
+
+    python vae_rnn.py
+
+or set them for one run, as in `python vae_rnn.py --epochs=20`. The README explains every constant and result.
+"""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+from common import (
+    console,
+    dataset,
+    errors,
+    export,
+    formats,
+    losses,
+    mocap,
+    models,
+    settings,
+    synthesis,
+    training,
+)
+from common.history import History
+
+import torch
+
+# ---------------------------------------------------------------------------------------------------------------------
+# mocap
+mocap_file_path = "data/mocap"
+mocap_files = [["duet_dancer1.bvh", "duet_dancer2.bvh"]]  # pairs: dancer 1, dancer 2
+mocap_valid_frame_ranges = [[[0, -1]]]  # per pair: [start, end), -1 means to the last frame
+mocap_pos_scale = 1.0  # centimetres per unit of the files
+mocap_fps = None  # None: the files' own
+mocap_up_axis = None  # None: found at load; or "X", "Y", "Z"
+mocap_loss_weights_file = None  # JSON with a weight per joint, see data/configs
+
+# model
+latent_dim = 32
+sequence_length = 64  # frames
+ae_rnn_layer_count = 2
+ae_rnn_layer_size = 256
+ae_rnn_bidirectional = True
+ae_dense_layer_sizes = [512]
+save_weights = True
+load_weights = False
+encoder_weights_file = "results/weights/encoder_weights_epoch_600"
+decoder_weights_file = "results/weights/decoder_weights_epoch_600"
+
+# training
+sequence_offset = 2  # frames from one window to the next
+batch_size = 16
+test_percentage = 0.2  # the end of every frame range is held out
+ae_learning_rate = 1e-4
+ae_norm_loss_scale = 0.1
+ae_pos_loss_scale = 0.1  # per centimetre
+ae_quat_loss_scale = 1.0
+kld_scale_cycle_duration = 100  # epochs
+kld_scale_min_const_duration = 20
+kld_scale_max_const_duration = 20
+min_kld_scale = 0.0
+max_kld_scale = 0.1
+epochs = 600  # 0 with load_weights = True only exports
+model_save_interval = 50  # epochs
+save_history = True
+random_seed = 0
+device = "auto"  # or "cuda", "mps", "cpu"
+
+# export
+results_path = "results"
+export_formats = None  # None: the recording's own; or ["bvh"]
+export_seq_index = 0  # which pair
+export_seq_start = 1000  # frames
+export_seq_length = 1000
+export_mix_seq_start = 500  # the second stretch of the cross-fade
+export_sample_latent = False  # draw latent codes instead of taking their means
+export_walk_step = 1.0  # speed of the random walk; 1 is as fast as the recording's own codes
+export_offset_amplitude = 0.5  # of the sine on the latent codes, which lie between -1 and 1
+export_offset_seconds = 4.0  # of one full sine
+
+# view
+view_ele = 90.0  # degrees; 90 looks straight ahead, more looks down from above
+view_azi = -90.0  # degrees; -90 looks at the front
+view_line_width = 1.0
+view_size = 4.0  # inches, at 100 pixels each
+show_history = True  # in a window at the end, where there is a display
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def make_models(pose_dims):
+    """The encoder of dancer 1's poses and the decoder to dancer 2's."""
+    rnn = (ae_rnn_layer_count, ae_rnn_layer_size, ae_rnn_bidirectional, ae_dense_layer_sizes)
+    return {
+        "encoder": models.Encoder(pose_dims[0], latent_dim, *rnn),
+        "decoder": models.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
+    }
+
+
+def compute_losses(nets, windows, batch, joint_weights, kld_scale, draw_samples):
+    """Losses of a batch of windows (B,): total, norm, pos, quat, kld."""
+    source, target = windows.gather(0, batch), windows.gather(1, batch)  # (B, T, D)
+    mu, std = models.latent(*nets["encoder"](source))  # (B, Z)
+    prediction = nets["decoder"](models.sample(mu, std) if draw_samples else mu)
+    norm, pos, quat = losses.pose_losses(prediction, target, *windows.bones(1, batch), joint_weights)
+    kld = losses.kld_loss(mu, std)
+    total = ae_norm_loss_scale * norm + ae_pos_loss_scale * pos + ae_quat_loss_scale * quat + kld_scale * kld
+    return total, norm, pos, quat, kld
+
+
+def train(nets, windows, joint_weights, shuffle, folder):
+    """All epochs, with weights and history saved on the way; returns the history."""
+    optimiser, schedule = training.make_optimiser(nets.values(), ae_learning_rate)
+    history = History()
+    with console.progress(epochs * training.batch_count(windows.train, batch_size), "batches") as bar:
+        for epoch in range(epochs):
+            started = time.perf_counter()
+            kld_scale = losses.kld_scale(
+                epoch,
+                kld_scale_cycle_duration,
+                kld_scale_min_const_duration,
+                kld_scale_max_const_duration,
+                min_kld_scale,
+                max_kld_scale,
+            )
+            trained, tested = training.RunningMean(), training.RunningMean()
+            for batch in dataset.batches(windows.train, batch_size, shuffle):
+                step = compute_losses(nets, windows, batch, joint_weights, kld_scale, draw_samples=True)
+                optimiser.zero_grad()
+                step[0].backward()
+                optimiser.step()
+                trained.add(step, len(batch))
+                bar.update()
+            with torch.no_grad():
+                for batch in dataset.batches(windows.test, batch_size):
+                    step = compute_losses(nets, windows, batch, joint_weights, kld_scale, draw_samples=False)
+                    tested.add(step, len(batch))
+            schedule.step()
+            history.add(trained.means(), tested.means())
+            console.line(history.log_line(time.perf_counter() - started))
+            if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
+                if save_weights:
+                    training.save_weights(nets, folder / "weights", epoch + 1)
+                if save_history:
+                    history.save(folder / "histories", epochs)
+    return history
+
+
+def export_clips(nets, pairs, ranges, folder):
+    """The recorded clips, dancer 2 as predicted from dancer 1, and the latent experiments."""
+    takes, target_device = pairs[export_seq_index], next(nets["encoder"].parameters()).device
+    start, end = export.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
+    mix_start = min(export_mix_seq_start, takes[0].frame_count - (end - start))
+    length = end - start
+    clips = [mocap.cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
+    mix_clip = mocap.cut_clip(takes[0], mix_start, mix_start + length, ranges[export_seq_index])
+    endings = formats.export_endings(export_formats, takes[1].path)
+
+    def save(name, clip):
+        export.export_clip(clip, folder / "anims", name, endings, (view_ele, view_azi, view_line_width, view_size))
+
+    def encode(clip):
+        poses = dataset.poses_of(clip).to(target_device)
+        return synthesis.encode(nets["encoder"], poses, sequence_length, export_sample_latent)
+
+    def decode(codes, place):
+        return dataclasses.replace(place, rot_local=synthesis.decode(nets["decoder"], codes, length))
+
+    for dancer, clip in enumerate(clips, 1):
+        save(f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip)
+    codes, mix_codes = encode(clips[0]), encode(mix_clip)
+    standing = mocap.stand_still(clips[1])  # for motion that no recording accompanies
+    walk = synthesis.random_walk(codes[0], export_walk_step * synthesis.step_size(codes), len(codes))
+    swing = synthesis.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps)
+    stretch = f"seq_start_{start}_length_{length}"
+    save(f"pred_sequence_dancer2_epoch_{epochs}_{stretch}", decode(codes, clips[1]))
+    save(f"rec_sequences_epoch_{epochs}_{stretch}", decode(codes, standing))
+    save(f"seq_randwalk_epoch_{epochs}_{stretch}", decode(walk, standing))
+    save(f"seq_offset_epoch_{epochs}_{stretch}", decode(swing, standing))
+    mix_name = f"seq_mix_epoch_{epochs}_seq1_start_{start}_seq2_start_{mix_start}_length_{length}"
+    save(mix_name, decode(synthesis.cross_fade(codes, mix_codes), standing))
+
+
+def main():
+    config = settings.configure(settings.constants_of(globals()), sys.argv[1:], __file__, __doc__)
+    globals().update(config)
+    here = Path(__file__).resolve().parent
+
+    with console.stage("load"):
+        pairs, ranges = formats.load_pairs(
+            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, mocap_pos_scale, mocap_fps, mocap_up_axis
+        )
+        joint_names = pairs[0][1].skeleton.joint_names
+        joint_weights = losses.load_joint_weights(mocap_loss_weights_file, here, joint_names)
+
+    with console.stage("segment"):
+        where = training.pick_device(device)
+        shuffle = training.seed_everything(random_seed)
+        windows = dataset.make_windows(pairs, ranges, sequence_length, sequence_offset, test_percentage, where)
+        dataset.check_batch_size(windows, batch_size)
+        console.line(windows.description(pairs[0][0].fps))
+        nets = {name: net.to(where) for name, net in make_models([poses.shape[1] for poses in windows.poses]).items()}
+        weights_files = {"encoder": encoder_weights_file, "decoder": decoder_weights_file}
+        if load_weights:
+            training.load_weights(nets, {name: here / file for name, file in weights_files.items()})
+        training.check_run(epochs, load_weights, export_seq_index, pairs)
+        formats.export_endings(export_formats, pairs[0][1].path)
+        folder = training.prepare_results(here / results_path, __file__)
+        settings.save_config(config, __file__, folder / "config.json")
+        if load_weights:
+            training.keep_weights(nets, weights_files, folder / "weights")
+
+    history = None
+    if epochs > 0:
+        with console.stage(f"train on {training.describe(where)}"):
+            history = train(nets, windows, joint_weights.to(where), shuffle, folder)
+    with console.stage("export"):
+        export_clips(nets, pairs, ranges, folder)
+    console.line(f"All results are in {folder}")
+    if history and show_history:
+        history.show()
+
+
+if __name__ == "__main__":
+    errors.run(main)
