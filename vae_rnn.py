@@ -175,7 +175,8 @@ def export_clips(nets, pairs, ranges, folder):
     codes, mix_codes = encode(clips[0]), encode(mix_clip)
     standing = mocap.stand_still(clips[1])  # for motion that no recording accompanies
     walk = synthesis.random_walk(codes[0], export_walk_step * synthesis.step_size(codes), len(codes))
-    swing = synthesis.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps)
+    hop = synthesis.window_hop(sequence_length)
+    swing = synthesis.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps, hop)
     stretch = f"seq_start_{start}_length_{length}"
     save(f"pred_sequence_dancer2_epoch_{epochs}_{stretch}", decode(codes, clips[1]))
     save(f"rec_sequences_epoch_{epochs}_{stretch}", decode(codes, standing))

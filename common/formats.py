@@ -96,11 +96,10 @@ def _describe(dancer, take):
             f"{Path(take.path).name}: the rest pose is {height:.4g} cm high, and a person {HEIGHTS_CM[0]} to "
             f"{HEIGHTS_CM[1]}. Set mocap_pos_scale to bring the file to centimetres{advice}."
         )
-    moving = skeleton.moving_joints
-    if moving:
+    for name in skeleton.moving_joints:
         console.note(
-            f"{Path(take.path).name}: {', '.join(moving[:3])}{' and more' if len(moving) > 3 else ''} move(s) "
-            f"inside the parent joint; the models learn rotations and see the mean place."
+            f"{Path(take.path).name}: {name} moves inside its parent joint; the models learn rotations only and see "
+            f"its mean place."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 COLUMNS = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
 PARTS = {"ae norm": "unit length", "ae pos": "position (cm)", "ae quat": "rotation (rad)", "ae kld": "KL"}
@@ -55,6 +56,8 @@ class History:
         for axes, title in ((totals, "total loss"), (parts, "its parts in training, unscaled")):
             axes.set(title=title, xlabel="epoch", yscale="log")
             axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
             axes.grid(True, which="both", alpha=0.25)
             axes.legend(frameon=False)
 

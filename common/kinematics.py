@@ -97,17 +97,20 @@ def follow_path(take, guide):
 
 
 def find_up_axis(rot_local, skeleton):
-    """ "X", "Y" or "Z": the axis along which the dancer is tallest, for files that do not say.
+    """ "X", "Y" or "Z", for files that do not say: the axis along which the rest pose is tallest.
 
-    Dancers mostly stand, so the recorded frames tell. Where they leave it open (a T-pose is as wide as it is
-    tall) the rest pose decides: the up axis is the one along which a body is least its own mirror image.
+    A T-pose is as wide as it is tall; there, the up axis is the one along which it is less its own mirror image. And
+    some files rest in other axes than they move: where the recorded body is clearly longest along one axis, it is that.
     """
     frames = np.linspace(0, len(rot_local) - 1, min(len(rot_local), 200)).astype(int)
     offsets = torch.from_numpy(skeleton.mean_offsets)
     positions = joint_positions(torch.from_numpy(rot_local[frames]), offsets, skeleton.parents).numpy()
-    extent = np.ptp(positions, axis=1).mean(axis=0)
-    score = extent if np.max(extent) > 1.15 * np.median(extent) else _asymmetry(rest_pose(skeleton)[hips(skeleton) :])
-    return "XYZ"[int(np.argmax(score))]
+    moving = np.ptp(positions, axis=1).mean(axis=0)
+    if moving.max() > 1.5 * np.median(moving):
+        return "XYZ"[int(np.argmax(moving))]
+    body = rest_pose(skeleton)[hips(skeleton) :]
+    resting = np.ptp(body, axis=0)
+    return "XYZ"[int(np.argmax(np.where(resting > 0.85 * resting.max(), 1 + _asymmetry(body), 0)))]
 
 
 def _asymmetry(positions):

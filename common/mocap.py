@@ -146,6 +146,6 @@ def check_same_fps(first, second, why):
     """Two takes must have the same frame rate, to 0.1 %."""
     if abs(first.fps - second.fps) > 1e-3 * first.fps:
         raise InputError(
-            f"{why}: {first.path} has {first.fps:.6g} frames per second, {second.path} has "
-            f"{second.fps:.6g}. Export both with one frame rate, or set mocap_fps if a file is wrong."
+            f"{why}: {first.path} has {first.fps:.5g} frames per second, {second.path} has "
+            f"{second.fps:.5g}. Export both with one frame rate, or set mocap_fps if a file is wrong."
         )

@@ -106,7 +106,8 @@ class _Canvas:
         self.inks = _side_inks(skeleton)
         self.unit = size * OVERSAMPLING / 400  # so that all sizes look alike
         self.width = max(1, round(2.6 * line_width * self.unit))
-        self.radius = 2.6 * math.sqrt(line_width) * self.unit
+        heads = [_words(name)[-1:] == ["head"] for name in skeleton.joint_names]
+        self.radii = np.where(heads, 7.0, 2.6) * math.sqrt(line_width) * self.unit
         self.font = ImageFont.load_default(12 * self.unit)
         self.backdrop = self._draw_backdrop(size * OVERSAMPLING, floor)
 
@@ -126,9 +127,8 @@ class _Canvas:
         draw = _pen(image)
         for parent, joint in sorted(self.bones, key=lambda bone: nearness[bone[0]] + nearness[bone[1]]):
             draw.line((*points[parent], *points[joint]), fill=self.inks[joint], width=self.width)
-            x, y = points[joint]
-            box = (x - self.radius, y - self.radius, x + self.radius, y + self.radius)
-            draw.ellipse(box, fill=self.inks[joint])
+            (x, y), radius = points[joint], self.radii[joint]
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=self.inks[joint])
         corner = image.width - 10 * self.unit, 10 * self.unit
         draw.text(corner, f"{seconds:.1f} s", fill=MIDDLE, font=self.font, anchor="ra")
         return _shrink(np.asarray(image))
@@ -169,10 +169,14 @@ def _side_inks(skeleton):
 
 def _side_of_name(name):
     """LEFT or RIGHT if a joint's name says so, as LeftArm, LHipJoint, l_foot, Foot.R or right_knee."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name.rpartition(":")[2])
-    for word in map(str.lower, words):
+    for word in _words(name):
         if word == "l" or word.startswith("left"):
             return LEFT
         if word == "r" or word.startswith("right"):
             return RIGHT
     return None
+
+
+def _words(name):
+    """The words of a joint's name in lower case, without its namespace."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name.rpartition(":")[2])]

@@ -1,7 +1,6 @@
 """Long sequences from windows: encode a clip, change its codes, decode and blend.
 
-A clip of T frames is covered by overlapping windows of L frames, one every HOP. Shapes: W windows, J joints,
-Z latent.
+A clip of T frames is covered by overlapping windows of L frames. Shapes: W windows, J joints, Z latent.
 """
 
 import math
@@ -10,14 +9,19 @@ from common import models, quaternion
 
 import torch
 
-HOP = 16  # frames from one window to the next
+LARGEST_HOP = 16  # frames from one window to the next
 BATCH = 64  # windows that pass the model at once
+
+
+def window_hop(sequence_length):
+    """Frames from one window to the next; windows always overlap by half or more."""
+    return max(1, min(LARGEST_HOP, sequence_length // 2))
 
 
 def window_starts(frame_count, sequence_length):
     """First frames of the windows that cover a clip; the last window ends with the clip."""
     last = max(frame_count - sequence_length, 0)
-    return [*range(0, last, HOP), last]
+    return [*range(0, last, window_hop(sequence_length)), last]
 
 
 @torch.no_grad()
@@ -81,9 +85,9 @@ def step_size(codes):
     return torch.diff(codes, dim=0).square().mean(dim=0).sqrt() if len(codes) > 1 else torch.zeros_like(codes[0])
 
 
-def sine_offset(codes, amplitude, period):
-    """Codes (W, Z) swung to and fro together, one full swing in `period` frames."""
-    frames = torch.arange(len(codes), device=codes.device) * HOP
+def sine_offset(codes, amplitude, period, hop):
+    """Codes (W, Z) of windows `hop` frames apart, swung to and fro together, one full swing in `period` frames."""
+    frames = torch.arange(len(codes), device=codes.device) * hop
     return codes + amplitude * torch.sin(2 * math.pi * frames / period).unsqueeze(1)
 
 

@@ -1,0 +1,132 @@
+import json
+
+from common import kinematics, losses, quaternion
+from common.errors import InputError
+
+import numpy as np
+import pytest
+import torch
+
+
+def test_losses_reproduce_the_contract(contract):
+    prediction, target = torch.from_numpy(contract["prediction"]), torch.from_numpy(contract["target"])
+    weights = torch.from_numpy(contract["joint_loss_weights"]).float()
+    offsets = torch.from_numpy(contract["offsets"]).float().expand(3, 1, -1, -1)
+    norm, pos, quat = losses.pose_losses(prediction, target, offsets, contract["parents"], weights)
+    assert norm.item() == pytest.approx(0, abs=1e-6)
+    assert pos.item() == pytest.approx(float(contract["pos_loss"]), rel=1e-5)
+    assert quat.item() == pytest.approx(float(contract["quat_loss"]), rel=1e-5)
+    longer = losses.norm_loss(1.1 * prediction.unflatten(-1, (-1, 4)))
+    assert longer.item() == pytest.approx(float(contract["norm_loss_of_prediction_times_1_1"]), rel=1e-5)
+
+
+def test_kld_cycle_reproduces_the_contract(contract):
+    scales = [losses.kld_scale(epoch, 100, 20, 20, 0.0, 0.1) for epoch in range(250)]
+    np.testing.assert_allclose(scales, contract["kld_scales_250_epochs"], atol=1e-12)
+
+
+@pytest.mark.parametrize("consts", [(0, 0), (10, 0), (0, 10), (5, 5), (10, 10)])
+def test_kld_cycle_stays_within_its_limits(consts):
+    scales = [losses.kld_scale(epoch, 10, *consts, 0.2, 0.7) for epoch in range(30)]
+    assert min(scales) >= 0.2
+    assert max(scales) <= 0.7
+    assert scales[:10] == scales[10:20]
+
+
+def test_losses_are_blind_to_the_sign_and_length_of_predictions(contract):
+    weights = torch.ones(23)
+    offsets = torch.from_numpy(contract["offsets"]).float().expand(3, 1, -1, -1)
+    prediction, target = torch.from_numpy(contract["prediction"]), torch.from_numpy(contract["target"])
+    one = losses.pose_losses(prediction, target, offsets, contract["parents"], weights)
+    two = losses.pose_losses(-1.7 * prediction, target, offsets, contract["parents"], weights)
+    torch.testing.assert_close(one[1:], two[1:])
+
+
+def test_gradients_are_finite_where_poses_agree_vanish_or_joints_coincide():
+    parents = np.array([-1, 0, 1])
+    offsets = torch.zeros(2, 1, 3, 3)
+    offsets[0] = 1.0
+    target = quaternion.normalise(torch.randn(2, 4, 3, 4)).flatten(2)
+    for prediction in (target.clone(), torch.zeros_like(target), -target):
+        prediction.requires_grad_(True)
+        sum(losses.pose_losses(prediction, target, offsets, parents, torch.ones(3))).backward()
+        assert torch.isfinite(prediction.grad).all()
+
+
+def test_gradients_agree_with_differences():
+    parents = np.array([-1, 0, 1, 1])
+    offsets = torch.randn(1, 1, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    draw = torch.randn(2, 1, 2, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    weights = torch.tensor([1.0, 2.0, 0.5, 0.0], dtype=torch.float64)
+    prediction = draw[0].requires_grad_(True)
+    target = quaternion.normalise(draw[1].unflatten(-1, (-1, 4))).flatten(-2)
+    assert torch.autograd.gradcheck(lambda p: losses.pose_losses(p, target, offsets, parents, weights), prediction)
+
+
+def test_a_joint_without_weight_moves_no_loss_of_its_own(contract):
+    leaf = len(contract["parents"]) - 1
+    target = torch.from_numpy(contract["target"])
+    prediction = target.clone().unflatten(-1, (-1, 4))
+    prediction[:, :, leaf] = quaternion.mul(prediction[:, :, leaf], torch.tensor([0.6, 0.8, 0, 0]))
+    offsets = torch.from_numpy(contract["offsets"]).float().expand(3, 1, -1, -1)
+    for weight, at_least, at_most in ((0.0, 0.0, 1e-6), (1.0, 0.01, 1.0)):
+        weights = torch.ones(23)
+        weights[leaf] = weight
+        quat = losses.pose_losses(prediction.flatten(-2), target, offsets, contract["parents"], weights)[2]
+        assert at_least <= quat.item() <= at_most
+
+
+NAMES = ["Hips", "Spine", "Spine_Nub"]
+
+
+def load(tmp_path, content, names=NAMES):
+    text = content if isinstance(content, str) else json.dumps(content)
+    (tmp_path / "weights.json").write_text(text, encoding="utf-8")
+    return losses.load_joint_weights("weights.json", tmp_path, names).tolist()
+
+
+def test_joint_weights_by_list_and_by_name(tmp_path):
+    assert losses.load_joint_weights(None, tmp_path, NAMES).tolist() == [1, 1, 1]
+    assert load(tmp_path, {"joint_loss_weights": [1, 0.5, 0]}) == [1, 0.5, 0]
+    assert load(tmp_path, {"joint_loss_weights": {"Spine_Nub": 0.25}}) == [1, 1, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"joint_loss_weights": [1, 2]}, "has 2 weights, but the skeleton has 3 joints"),
+        ({"joint_loss_weights": {"Tail": 1}}, "'Tail' is no joint"),
+        ({"joint_loss_weights": [1, "a", 1]}, "weight of joint 1 is 'a'"),
+        ({"joint_loss_weights": {"Spine": -1}}, "'Spine' is -1"),
+        ({"joint_loss_weights": {"Spine": True}}, "'Spine' is True"),
+        ('{"joint_loss_weights": [NaN, 1, 1]}', "nan"),
+        ({"joint_loss_weights": 3}, "expected"),
+        ([1, 1, 1], "expected"),
+        ("not json", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+    ],
+)
+def test_joint_weights_that_do_not_fit_are_refused(tmp_path, content, message):
+    with pytest.raises(InputError, match=f"(?s)weights.json.*{message}"):
+        load(tmp_path, content)
+
+
+def test_the_bundled_weights_name_the_joints_of_their_systems(project):
+    qualisys = json.loads((project / "data/configs/qualisys_with_hands_joint_loss_weights.json").read_text())
+    weights = qualisys["joint_loss_weights"]
+    assert len(weights) == 64
+    assert sum(weight == 0.05 for weight in weights.values()) == 40
+    assert weights["RightInHandPinky"] == weights["LeftHandThumb3"] == 0.05
+    assert weights["LeftHand"] == weights["RightToeBase"] == 1
+    zed = json.loads((project / "data/configs/zed_body34_joint_loss_weights.json").read_text())["joint_loss_weights"]
+    assert len(zed) == 34
+    assert {name for name, weight in zed.items() if weight == 0.1} == {
+        *(f"{side} {tip}" for side in ("LEFT", "RIGHT") for tip in ("HANDTIP", "THUMB", "EYE", "EAR")),
+        "NOSE",
+    }
+
+
+def test_zero_offsets_have_finite_position_gradients():
+    rot = torch.zeros(1, 2, 4, requires_grad=True)
+    kinematics.joint_positions(rot, torch.ones(2, 3), [-1, 0]).sum().backward()
+    assert torch.isfinite(rot.grad).all()

@@ -1,0 +1,105 @@
+import dataclasses
+
+from common import formats, mocap, render
+
+import numpy as np
+import pytest
+from conftest import BODY, write_body
+from PIL import Image
+
+
+def read_gif(path):
+    """Frames (F, H, W, 3) as shown, and how long each is shown, in seconds."""
+    frames, seconds = [], []
+    with Image.open(path) as image:
+        for i in range(image.n_frames):
+            image.seek(i)
+            frames.append(np.asarray(image.convert("RGB")))
+            seconds.append(image.info["duration"] / 1000)
+    return np.array(frames), np.array(seconds)
+
+
+def ink(frames, colour):
+    return (np.abs(frames.astype(int) - colour).max(axis=-1) < 12).any(axis=0)
+
+
+@pytest.mark.parametrize("fps", [10, 24, 23.976, 25, 30, 48, 50, 59.94, 60, 72, 90, 100, 120.0048, 144, 240, 1000])
+def test_gif_plays_at_the_takes_speed(tmp_path, fps):
+    write_body(tmp_path / "take.bvh", 300)
+    take = dataclasses.replace(formats.load_mocap(tmp_path / "take.bvh"), fps=fps)
+    render.save_gif(take, tmp_path / "take.gif", 90, -90, 1.0, 0.8)
+    frames, seconds = read_gif(tmp_path / "take.gif")
+    assert seconds.sum() == pytest.approx(300 / fps, rel=0.02, abs=0.021)
+    assert seconds.min() >= 0.02
+    assert len(frames) >= 300 / fps * min(fps, 24)  # and smoothly
+
+
+def test_gif_is_as_large_as_asked_and_tells_left_from_right(duet):
+    take = formats.load_mocap(duet / "one.bvh")
+    render.save_gif(take, duet / "take.gif", 90, -90, 1.0, 3.0)
+    frames, _ = read_gif(duet / "take.gif")
+    assert frames.shape[1:] == (300, 300, 3)
+    for side in (render.LEFT, render.RIGHT, render.MIDDLE):
+        assert ink(frames, render.INKS[side]).sum() > 50
+    border = np.concatenate([frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1]], axis=1)
+    assert (border == render.PAPER).all()  # nothing is cut off
+    assert len(np.unique(frames.reshape(-1, 3), axis=0)) > 20  # smooth edges
+
+
+def test_gif_shows_the_dancer_upright_in_place_for_every_up_axis(tmp_path):
+    still = f"{BODY}MOTION\nFrames: 2\nFrame Time: 0.02\n{'0 ' * 24}\n500 90 300 {'0 ' * 21}\n"
+    (tmp_path / "take.bvh").write_text(still)
+    take = formats.load_mocap(tmp_path / "take.bvh")
+    assert take.up_axis == "Y"
+    shown = {}
+    for up, order in {"Y": (0, 1, 2), "Z": (2, 0, 1), "X": (1, 2, 0)}.items():
+        turned = dataclasses.replace(
+            take,
+            up_axis=up,
+            root_pos=take.root_pos[:, order],
+            skeleton=dataclasses.replace(
+                take.skeleton,
+                offsets=take.skeleton.offsets[:, order],
+                rest_offsets=take.skeleton.rest_offsets[:, order],
+            ),
+        )
+        shown[up] = render._positions_in_place(turned)
+        assert np.ptp(shown[up][..., 1]) > 150  # upright, and the root's height is kept
+        assert np.abs(shown[up][:, 0, [0, 2]]).max() == 0  # in place
+    head, left_arm = take.skeleton.joint_names.index("Head_Nub"), take.skeleton.joint_names.index("LeftArm_Nub")
+    points, _ = render._project(shown["Y"], 90, -90)
+    assert points[0, head, 1] > points[0, 0, 1]
+    assert points[0, left_arm, 0] == pytest.approx(70)  # seen from the front: the left arm on the right
+    points, _ = render._project(shown["Y"], 90, 90)
+    assert points[0, left_arm, 0] == pytest.approx(-70)  # and from behind
+    _, nearness = render._project(shown["Y"], 90, 0)
+    assert nearness[0, left_arm] == pytest.approx(70)  # and from the dancer's left
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        *((name, render.LEFT) for name in ("LeftArm", "LEFT_KNEE", "LEFT HIP", "l_foot", "Foot.L", "LHipJoint")),
+        *((name, render.LEFT) for name in ("mixamorig:LeftArm", "lShldr", "hand_l", "leftupleg", "LThumb_Nub")),
+        *((name, render.RIGHT) for name in ("RightArm", "RIGHT ELBOW", "r_foot", "Foot_R", "RHipJoint", "rCollar")),
+        *((name, None) for name in ("Hips", "Spine1", "LowerBack", "Neck", "Root", "Reference", "Lumbar", "pelvis")),
+    ],
+)
+def test_sides_are_read_from_names(name, side):
+    assert render._side_of_name(name) == side
+
+
+def test_a_joint_without_a_side_has_its_parents(duet):
+    take = formats.load_mocap(duet / "one.bvh")
+    skeleton = dataclasses.replace(take.skeleton, joint_names=["a", "b", "Left", "tip", *"cdefghij"])
+    assert render._side_inks(skeleton)[2:4] == [render.LEFT, render.LEFT]
+
+
+def test_travel_below_a_resting_root_is_in_place_too(tmp_path):
+    body = "HIERARCHY\nROOT Reference\n{\nOFFSET 0 0 0\nCHANNELS 0\n"
+    body += BODY.removeprefix("HIERARCHY\n").replace("ROOT", "JOINT") + "}\n"
+    write_body(tmp_path / "take.bvh", body=body)
+    take = mocap.cut(formats.load_mocap(tmp_path / "take.bvh"), 10, 90)
+    hips = render._positions_in_place(take)[:, 1]
+    assert np.abs(hips[:, [0, 2]]).max() < 1e-9
+    assert np.ptp(hips[:, 1]) > 1

@@ -1,0 +1,214 @@
+"""Both scripts from files to results, as a user starts them, on tiny settings."""
+
+import csv
+import json
+import re
+import shutil
+
+from common import formats, kinematics
+
+import numpy as np
+import pytest
+import torch
+from conftest import PROJECT, SCRIPTS, positions, run_here, start_script
+from PIL import Image
+
+CLIPS = {
+    "vae_rnn": [
+        "orig_sequence_dancer1_index_0_seq_start_10_length_40",
+        "orig_sequence_dancer2_index_0_seq_start_10_length_40",
+        "pred_sequence_dancer2_epoch_2_seq_start_10_length_40",
+        "rec_sequences_epoch_2_seq_start_10_length_40",
+        "seq_randwalk_epoch_2_seq_start_10_length_40",
+        "seq_offset_epoch_2_seq_start_10_length_40",
+        "seq_mix_epoch_2_seq1_start_10_seq2_start_0_length_40",
+    ],
+    "vae_rnn_deepfake": [
+        "orig_sequence_dancer1_index_0_seq_start_10_length_40",
+        "orig_sequence_dancer2_index_0_seq_start_10_length_40",
+        "pred_sequence_dancer1_to_dancer1_epoch_2_seq_start_10_length_40",
+        "pred_sequence_dancer2_to_dancer2_epoch_2_seq_start_10_length_40",
+        "pred_sequence_dancer1_to_dancer2_epoch_2_seq_start_10_length_40",
+        "pred_sequence_dancer2_to_dancer1_epoch_2_seq_start_10_length_40",
+    ],
+}
+NETS = {"vae_rnn": ["decoder", "encoder"], "vae_rnn_deepfake": ["decoder1", "decoder2", "encoder"]}
+
+
+def files_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_leaves_every_result(name, tiny, duet):
+    done = start_script(name, tiny, cwd=duet)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
+    weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
+    histories = ["histories/history_2.csv", "histories/history_2.png"]
+    assert files_in(duet / "results") == sorted([*anims, "config.json", *histories, *weights])
+
+    log = re.findall(
+        r"^epoch (\d) : ae train: (\S+) ae test: (\S+) norm (\S+) pos (\S+) quat (\S+) kld (\S+) time \S+$",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert [line[0] for line in log] == ["1", "2"]
+    rows = list(csv.reader((duet / "results/histories/history_2.csv").open(newline="")))
+    assert rows[0] == ["ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld"]
+    np.testing.assert_allclose(np.array(rows[1:], float), np.array([line[1:] for line in log], float), atol=1e-4)
+    for stage in ("load", "segment", "train on cpu", "export"):
+        assert re.search(rf"^--- {stage}.*: done in \d+\.\d s$", done.stdout, re.MULTILINE)
+    config = json.loads((duet / "results/config.json").read_text(encoding="utf-8"))
+    assert config["script"] == f"{name}.py"
+    assert {key: config[key] for key in tiny if key in config} == {key: tiny[key] for key in tiny if key in config}
+    check_clips(duet, name)
+
+
+def check_clips(duet, name):
+    takes = {dancer: formats.load_mocap(duet / f"{file}.bvh") for dancer, file in (("1", "one"), ("2", "two"))}
+    for clip in CLIPS[name]:
+        clip_path = duet / "results/anims" / clip
+        exported = formats.load_mocap(clip_path.with_suffix(".bvh"))
+        dancer = re.findall(r"dancer(\d)", clip)[-1:] or ["2"]  # the body that moves
+        take = takes[dancer[0]]
+        assert exported.skeleton.joint_names == take.skeleton.joint_names
+        assert exported.skeleton.channels == take.skeleton.channels
+        assert exported.skeleton.rot_orders == take.skeleton.rot_orders
+        assert (exported.frame_count, exported.fps) == (40, pytest.approx(take.fps))
+        assert np.isfinite(positions(exported)).all()
+        if clip.startswith("orig"):
+            np.testing.assert_allclose(positions(exported), positions(take)[10:50], atol=1e-4)
+        with Image.open(clip_path.with_suffix(".gif")) as image:
+            assert image.size == (100, 100)
+    root = {clip: formats.load_mocap(duet / f"results/anims/{clip}.bvh").root_pos for clip in CLIPS[name]}
+    if name == "vae_rnn":
+        np.testing.assert_allclose(root[CLIPS[name][2]], takes["2"].root_pos[10:50], atol=1e-4)
+        assert np.ptp(root[CLIPS[name][4]], axis=0).max() < 1e-4
+    else:
+        scale = kinematics.hip_height(takes["1"]) / kinematics.hip_height(takes["2"])
+        path = takes["2"].root_pos[10:50]
+        np.testing.assert_allclose(root[CLIPS[name][5]], path * scale, rtol=0.05)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_weights_make_the_clips_again(name, tiny, duet, monkeypatch, capsys):
+    assert run_here(name, tiny, monkeypatch) == 0
+    first = {clip: positions(formats.load_mocap(duet / f"results/anims/{clip}.bvh")) for clip in CLIPS[name]}
+    files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
+    again = tiny | files | {"load_weights": True, "epochs": 0}
+    for run in (1, 2):  # the weights are still in their place after their run was moved aside
+        assert run_here(name, again, monkeypatch) == 0
+        assert len(list((duet / "results/previous").iterdir())) == run
+        for clip in CLIPS[name]:
+            if "randwalk" not in clip:
+                made = duet / "results/anims" / f"{clip.replace('epoch_2', 'epoch_0')}.bvh"
+                np.testing.assert_allclose(positions(formats.load_mocap(made)), first[clip], atol=1e-3)
+    assert "epoch" not in capsys.readouterr().out.split("--- segment")[-1].split("--- export")[0]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_training_starts_from_loaded_weights(name, tiny, duet, monkeypatch):
+    assert run_here(name, tiny | {"ae_learning_rate": 1e-12}, monkeypatch) == 0
+    files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
+    before = {net: torch.load(path, weights_only=True) for net, path in files.items()}
+    more = tiny | files | {"load_weights": True, "epochs": 1, "ae_learning_rate": 1e-12, "random_seed": 5}
+    assert run_here(name, more, monkeypatch) == 0
+    for net, state in before.items():
+        after = torch.load(duet / "results/weights" / f"{net.split('_')[0]}_weights_epoch_1", weights_only=True)
+        for key in state:
+            torch.testing.assert_close(after[key], state[key], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_same_seed_gives_the_same_history(name, tiny, duet, monkeypatch):
+    histories = []
+    for seed in (1, 1, 2):
+        assert run_here(name, tiny | {"random_seed": seed}, monkeypatch) == 0
+        histories.append((duet / "results/histories/history_2.csv").read_text())
+    assert histories[0] == histories[1] != histories[2]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_training_learns(name, tiny, duet, monkeypatch):
+    learn = {"epochs": 25, "ae_learning_rate": 3e-3, "ae_rnn_layer_size": 24, "model_save_interval": 100}
+    assert run_here(name, tiny | learn, monkeypatch) == 0
+    rows = list(csv.reader((duet / "results/histories/history_25.csv").open(newline="")))[1:]
+    pos = [float(row[3]) for row in rows]
+    assert pos[-1] < 0.6 * pos[0]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_switches_leave_files_out(name, tiny, duet, monkeypatch):
+    off = {"save_weights": False, "save_history": False, "export_formats": ["bvh"], "test_percentage": 0}
+    assert run_here(name, tiny | off, monkeypatch) == 0
+    left = files_in(duet / "results")
+    assert not [path for path in left if path.startswith(("weights", "histories"))]
+
+
+def test_several_pairs_ranges_and_dancers_of_different_skeletons(tiny, duet, monkeypatch, capsys):
+    text = (duet / "two.bvh").read_text()
+    (duet / "other.bvh").write_text(text.replace("LeftLeg", "L_Leg").replace("OFFSET 0 25 0", "OFFSET 0 35 0"))
+    pairs = [["one.bvh", "two.bvh"], ["one.bvh", "two.bvh"]]
+    ranges = [[[0, 40], [50, -1]], [[20, 90]]]
+    several = tiny | {"mocap_files": pairs, "mocap_valid_frame_ranges": ranges, "export_seq_index": 1}
+    for name in SCRIPTS:
+        assert run_here(name, several, monkeypatch) == 0
+    different = tiny | {"mocap_files": [["one.bvh", "other.bvh"]]}
+    assert run_here("vae_rnn", different, monkeypatch) == 0
+    exported = formats.load_mocap(duet / "results/anims/pred_sequence_dancer2_epoch_2_seq_start_10_length_40.bvh")
+    assert "L_Leg" in exported.skeleton.joint_names
+    capsys.readouterr()
+    assert run_here("vae_rnn_deepfake", different, monkeypatch) == 2
+    assert "joint 8 is 'LeftLeg'" in capsys.readouterr().err
+
+
+def test_clips_are_cut_to_what_the_take_has(tiny, duet, monkeypatch):
+    assert run_here("vae_rnn", tiny | {"export_seq_start": 90, "export_mix_seq_start": 95}, monkeypatch) == 0
+    left = files_in(duet / "results")
+    assert "anims/orig_sequence_dancer1_index_0_seq_start_90_length_10.bvh" in left
+    assert "anims/seq_mix_epoch_2_seq1_start_90_seq2_start_90_length_10.bvh" in left
+    assert run_here("vae_rnn", tiny | {"export_seq_start": 1000, "export_seq_length": 30}, monkeypatch) == 0
+    assert "anims/orig_sequence_dancer1_index_0_seq_start_70_length_30.bvh" in files_in(duet / "results")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_runs_from_any_folder_in_any_folder(name, tiny, tmp_path):
+    home = tmp_path / "dänçe test"
+    home.mkdir()
+    shutil.copytree(PROJECT / "common", home / "common", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT / "data" / "mocap", home / "data" / "mocap")
+    for file in (f"{name}.py", "requirements.txt"):
+        shutil.copy(PROJECT / file, home)
+    bundled = {key: tiny[key] for key in tiny if not key.startswith(("mocap", "results", "epochs"))}
+    short = {"mocap_valid_frame_ranges": [[[0, 60]]], "epochs": 1, "model_save_interval": 5}
+    elsewhere = tmp_path / "somewhere else"
+    elsewhere.mkdir()
+    done = start_script(name, bundled | short, cwd=elsewhere, script_folder=home)
+    assert done.returncode == 0, done.stderr
+    assert "23 joints, 3000 frames at 50 fps" in done.stdout
+    assert list(elsewhere.iterdir()) == []
+    assert (home / "results/histories/history_1.csv").is_file()
+    done = start_script(name, bundled | short | {"results_path": "mine"}, cwd=elsewhere, script_folder=home)
+    assert done.returncode == 0, done.stderr
+    assert (elsewhere / "mine/histories/history_1.csv").is_file()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_real_duet(name, recordings, tiny, tmp_path):
+    real = {
+        "mocap_file_path": str(recordings / "duets"),
+        "mocap_files": [["cmu_salsa_60_12.bvh", "cmu_salsa_61_12.bvh"]],
+        "mocap_valid_frame_ranges": [[[10, 300]]],
+        "mocap_pos_scale": 150,
+        "results_path": str(tmp_path / "results"),
+        "export_seq_start": 1650,
+    }
+    done = start_script(name, tiny | real)
+    assert done.returncode == 0, done.stderr
+    for dancer in (1, 2):
+        clip = f"orig_sequence_dancer{dancer}_index_0_seq_start_1650_length_40.bvh"
+        exported = formats.load_mocap(tmp_path / "results/anims" / clip)
+        recorded = formats.load_mocap(recordings / "duets" / f"cmu_salsa_{59 + dancer}_12.bvh")
+        np.testing.assert_allclose(positions(exported), positions(recorded)[1650:1690], atol=1e-5)

@@ -1,0 +1,147 @@
+import ast
+import json
+import re
+import sys
+
+from common import settings
+from common.errors import InputError
+
+import pytest
+from conftest import PROJECT, SCRIPTS, load_script
+
+CONSTANTS = {
+    "epochs": 3,
+    "mocap_fps": None,
+    "mocap_files": [["a", "b"]],
+    "results_path": "results",
+    "save_history": True,
+}
+CONSTANTS |= {"ae_learning_rate": 1e-4, "mocap_loss_weights_file": "x.json", "device": "auto"}
+
+
+def configure(*arguments):
+    return settings.configure(dict(CONSTANTS), arguments, PROJECT / "script.py", "what it does")
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "value"),
+    [
+        ("--epochs=20", "epochs", 20),
+        ("--mocap_fps=59.94", "mocap_fps", 59.94),
+        ("--mocap_fps=None", "mocap_fps", None),
+        ("--ae_learning_rate=1", "ae_learning_rate", 1),
+        ("--save_history=False", "save_history", False),
+        ("--save_history=true", "save_history", True),
+        ('--mocap_files=[["a b.bvh", "c=d.bvh"]]', "mocap_files", [["a b.bvh", "c=d.bvh"]]),
+        ("--mocap_files=[['a','b'],('c','d')]", "mocap_files", [["a", "b"], ("c", "d")]),
+        ("--mocap_loss_weights_file=None", "mocap_loss_weights_file", None),
+        ("--device='cpu'", "device", "cpu"),
+    ],
+)
+def test_overrides(argument, name, value, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    assert configure(argument) == CONSTANTS | {name: value}
+
+
+def test_text_is_taken_as_it_is(monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    for text in ("a=b", "2024", "my runs/ü", "C:\\runs\\new", "[1]"):
+        assert configure(f"--results_path={text}")["results_path"] == text
+
+
+def test_paths_on_the_command_line_are_relative_to_where_the_user_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert configure("--results_path=mine")["results_path"] == str(tmp_path / "mine")
+    assert configure()["results_path"] == "results"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--epoch=3", "no setting named 'epoch'; the nearest is 'epochs'"),
+        ("--learning_rate=3", "nearest is 'ae_learning_rate'"),
+        ("--main=3", "no setting named 'main'"),
+        ("--epochs", "--name=value"),
+        ("epochs=3", "--name=value"),
+        ("--epochs=many", "epochs = 'many': expected a whole number of at least 0"),
+        ("--epochs=-1", "epochs = -1: expected"),
+        ("--epochs=True", "epochs = True: expected"),
+        ("--epochs=3.5", "epochs = 3.5: expected"),
+        ("--epochs=__import__('os').getcwd()", "epochs = .*: expected"),
+        ("--ae_learning_rate=nan", "ae_learning_rate = 'nan': expected"),
+        ("--ae_learning_rate=1e999", "ae_learning_rate = inf: expected"),
+        ("--save_history=1", "save_history = 1: expected True or False"),
+        ("--mocap_files=['a.bvh','b.bvh']", "mocap_files = .* a pair of file names"),
+        ("--mocap_files=[['a']]", "mocap_files = .* a pair of file names"),
+        ("--mocap_files=" + "[" * 5000, "mocap_files = .*: expected"),
+        ("--mocap_files=" + "9" * 200_000, "longer than"),
+        ("--results_path=", "results_path = '': expected a text"),
+        ("--device=gpu", 'device = .*expected "auto"'),
+    ],
+)
+def test_bad_overrides_are_refused(argument, message):
+    with pytest.raises(InputError, match=message):
+        configure(argument)
+
+
+def test_settings_are_printed_with_what_was_changed(capsys):
+    configure("--epochs=20")
+    printed = capsys.readouterr().out
+    assert re.search(r"epochs +  ?= 20  <- command line", printed)
+    assert re.search(r"mocap_fps += None\n", printed)
+
+
+def test_help_prints_what_the_script_does_and_its_constants(capsys):
+    with pytest.raises(SystemExit) as stop:
+        configure("--help")
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "what it does" in printed
+    assert "results_path" in printed
+
+
+def test_config_is_json_with_the_script(tmp_path):
+    settings.save_config(CONSTANTS, "/somewhere/vae_rnn.py", tmp_path / "config.json")
+    assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8")) == {"script": "vae_rnn.py", **CONSTANTS}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_constant_has_a_rule_and_is_read(name):
+    source = (PROJECT / f"{name}.py").read_text(encoding="utf-8")
+    constants = settings.constants_of(vars(load_script(name)))
+    assert len(constants) > 40
+    reads = [node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    for constant, value in constants.items():
+        settings.check(constant, value)
+        assert reads.count(constant) > 1, f"{constant} is never read"  # once is where it is set
+
+
+def test_every_rule_belongs_to_a_constant():
+    constants = {key for name in SCRIPTS for key in settings.constants_of(vars(load_script(name)))}
+    assert set(settings.RULES) == constants
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_published_names_and_defaults(name):
+    constants = settings.constants_of(vars(load_script(name)))
+    published = {
+        "mocap_file_path": "data/mocap", "mocap_pos_scale": 1.0, "mocap_fps": None, "mocap_loss_weights_file": None,
+        "latent_dim": 32, "sequence_length": 64, "ae_rnn_layer_count": 2, "ae_rnn_layer_size": 256,
+        "ae_rnn_bidirectional": True, "ae_dense_layer_sizes": [512], "save_weights": True, "load_weights": False,
+        "sequence_offset": 2, "batch_size": 16, "test_percentage": 0.2, "ae_learning_rate": 1e-4,
+        "ae_norm_loss_scale": 0.1, "ae_pos_loss_scale": 0.1, "ae_quat_loss_scale": 1.0,
+        "kld_scale_cycle_duration": 100, "kld_scale_min_const_duration": 20, "kld_scale_max_const_duration": 20,
+        "min_kld_scale": 0.0, "max_kld_scale": 0.1, "epochs": 600, "model_save_interval": 50, "save_history": True,
+        "view_ele": 90.0, "view_azi": -90.0, "view_line_width": 1.0, "view_size": 4.0, "export_seq_index": 0,
+        "export_seq_start": 1000, "export_seq_length": 1000, "export_formats": None, "results_path": "results",
+        "device": "auto", "show_history": True,
+    }  # fmt: skip
+    assert {key: constants[key] for key in published} == published
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_nothing_runs_at_import(name, capsys):
+    before = set(sys.modules)
+    load_script(name)
+    assert capsys.readouterr().out == ""
+    assert "matplotlib.pyplot" not in set(sys.modules) - before

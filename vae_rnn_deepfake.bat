@@ -1,0 +1,3 @@
+@echo off
+rem Double click, or type: vae_rnn_deepfake.bat --name=value ...
+"%~dp0common\launch.bat" vae_rnn_deepfake.py %*
