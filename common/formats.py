@@ -9,6 +9,7 @@ from common.errors import InputError
 READERS = {".bvh": bvh.load_bvh}
 WRITERS = {".bvh": bvh.save_bvh}
 HEIGHTS_CM = (100, 230)  # a standing person
+SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
 
 
 def load_mocap(path, skeleton=0):
@@ -96,10 +97,10 @@ def _describe(dancer, take):
             f"{Path(take.path).name}: the rest pose is {height:.4g} cm high, and a person {HEIGHTS_CM[0]} to "
             f"{HEIGHTS_CM[1]}. Set mocap_pos_scale to bring the file to centimetres{advice}."
         )
-    for name in skeleton.moving_joints:
+    for name, distance in skeleton.moving_joints(at_least=SEEN_CM).items():
         console.note(
-            f"{Path(take.path).name}: {name} moves inside its parent joint; the models learn rotations only and see "
-            f"its mean place."
+            f"{Path(take.path).name}: {name} moves by {distance:.3g} cm inside its parent joint; the models learn "
+            f"rotations only and see its mean place."
         )
 
 

@@ -22,8 +22,8 @@ class Skeleton:
     offsets: np.ndarray  # (J, 3) from the parent; (T, J, 3) where a take moves joints inside their parents
     rot_orders: list  # per joint, as "ZXY": R = Rz·Rx·Ry
     rest_offsets: np.ndarray  # (J, 3) the offsets of the rest pose, as the file states them
-    channels: list  # per joint, the file's animated channels in order, as "Xposition"
-    is_end_site: np.ndarray  # (J,) True where the file has a nameless end instead of a joint
+    channels: list | None = None  # BVH: per joint its channels in order, as "Xposition"
+    is_end_site: np.ndarray | None = None  # BVH: (J,) True where a nameless end stands instead of a joint
 
     @property
     def joint_count(self):
@@ -34,12 +34,12 @@ class Skeleton:
         """(J, 3): offsets that hold still, for what learns rotations only."""
         return self.offsets if self.offsets.ndim == 2 else self.offsets.mean(axis=0)
 
-    @property
-    def moving_joints(self):
-        """Names of the joints whose offsets move."""
+    def moving_joints(self, at_least):
+        """{name: distance} of the joints whose offsets move by `at_least` or more, in the unit of the offsets."""
         if self.offsets.ndim == 2:
-            return []
-        return [self.joint_names[j] for j in np.flatnonzero(np.ptp(self.offsets, axis=0).any(axis=-1))]
+            return {}
+        distances = np.linalg.norm(np.ptp(self.offsets, axis=0), axis=-1)
+        return {self.joint_names[j]: float(distances[j]) for j in np.flatnonzero(distances >= at_least)}
 
 
 @dataclasses.dataclass(frozen=True)

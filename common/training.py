@@ -5,6 +5,7 @@ import json
 import math
 import random
 import time
+import warnings
 from pathlib import Path
 
 from common import console
@@ -110,7 +111,9 @@ def _load_state(model, path, constant):
     if not Path(path).is_file():
         raise FileNotFoundError(2, f"no such weights file; check {constant}", str(path))
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the message below says it
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a damaged or foreign file raises depends on where it breaks
         raise InputError(f"{constant} = {str(path)!r}: is no weights file that can be loaded safely.") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):

@@ -1,10 +1,6 @@
-"""BVH in and out: hierarchy and channels as text, one reader and one writer.
+"""BVH in: the hierarchy word by word, the channel values as one array.
 
-A BVH file lists joints with an OFFSET and animated CHANNELS, then the channel values frame by frame, angles
-in degrees. The channel order is the rotation order: `Zrotation Xrotation Yrotation` means R = Rz·Rx·Ry.
-Position channels replace the OFFSET of their joint, on the root and on inner joints alike.
-
-Euler angles exist in this file only. Shapes: T frames, J joints, C channels.
+Shapes: T frames, J joints, C channels.
 """
 
 import math
@@ -13,19 +9,12 @@ import warnings
 from pathlib import Path
 
 from common import console, kinematics, quaternion
+from common.bvh.channels import CHANNEL_NAMES, POSITIONS, ROTATIONS
 from common.errors import InputError
 from common.mocap import Mocap, Skeleton
 
 import numpy as np
 import torch
-
-POSITIONS = ("Xposition", "Yposition", "Zposition")
-ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
-CHANNEL_NAMES = {name.lower(): name for name in POSITIONS + ROTATIONS}
-
-
-# ---------------------------------------------------------------------------------------------------------
-# read
 
 
 def load_bvh(path, skeleton=0):
@@ -53,14 +42,15 @@ def _read_text(path):
     if b"\0" in data[:4096]:
         raise InputError(f"{path}: holds binary data, not the text of a BVH file. Is the ending right?")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("latin-1")  # names from older Windows software; never fails
+        text = data.decode("latin-1")  # names from older Windows software; never fails
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _split_motion(path, text):
     """Header lines, the number of the first line after MOTION, and the text from there on."""
-    motion = re.search(r"^[ \t]*MOTION[ \t\r]*$", text, re.IGNORECASE | re.MULTILINE)
+    motion = re.search(r"^[ \t]*MOTION[ \t]*$", text, re.IGNORECASE | re.MULTILINE)
     if not re.match(r"\s*HIERARCHY\b", text, re.IGNORECASE):
         raise InputError(
             f"{path}, line 1: a BVH file starts with the word HIERARCHY; found {text.strip()[:30]!r}. "
@@ -68,11 +58,11 @@ def _split_motion(path, text):
         )
     if not motion:
         raise InputError(f"{path}: has no MOTION section; the file is cut off. Export it again.")
-    return text[: motion.start()].splitlines(), text.count("\n", 0, motion.end()) + 2, text[motion.end() :]
+    return text[: motion.start()].split("\n"), text.count("\n", 0, motion.end()) + 2, text[motion.end() :]
 
 
 def _parse_hierarchy(path, lines):
-    """One list of joints per ROOT; a joint is a dict of name, parent, offset, channels, end_site, line."""
+    """One list of joints per ROOT; a joint is a dict of name, parent, offset, channels and end_site."""
     roots, open_joints = [], []
     words = _Words(path, lines)
     words.expect("HIERARCHY")
@@ -107,7 +97,9 @@ def _parse_hierarchy(path, lines):
         elif keyword == "OFFSET":
             roots[-1][open_joints[-1]]["offset"] = [words.number() for _ in range(3)]
         elif keyword == "CHANNELS":
-            roots[-1][open_joints[-1]]["channels"] = words.channels()
+            joint = roots[-1][open_joints[-1]]
+            joint["channels"] = words.channels()
+            joint["end_site"] &= not joint["channels"]  # an end that moves is a joint
         else:
             words.fail(f"expected JOINT, End Site, OFFSET, CHANNELS or a brace, found {keyword!r}")
     if open_joints:
@@ -166,22 +158,23 @@ class _Words:
         try:
             value = float(word)
         except ValueError:
-            self.fail(f"expected a number, found {word!r}")
+            value = math.nan
         if not math.isfinite(value):
-            self.fail(f"an OFFSET cannot be {word}")
+            self.fail(f"expected a number, found {word!r}")
         return value
 
     def channels(self):
         count = self.number()
         if not 0 <= count <= 6 or count != int(count):
             self.fail(f"a joint has 0 to 6 channels, not {count:g}")
-        names = [self.word() for _ in range(int(count))]
-        unknown = [name for name in names if name.lower() not in CHANNEL_NAMES]
-        if unknown:
-            self.fail(f"unknown channel {unknown[0]!r}; known are {', '.join(POSITIONS + ROTATIONS)}")
-        names = [CHANNEL_NAMES[name.lower()] for name in names]
-        if len(set(names)) < len(names):
-            self.fail("a joint has the same channel twice")
+        names = []
+        for word in (self.word() for _ in range(int(count))):
+            name = CHANNEL_NAMES.get(word.lower())
+            if name is None:
+                self.fail(f"unknown channel {word!r}; known are {', '.join(POSITIONS + ROTATIONS)}")
+            if name in names:
+                self.fail(f"a joint has the channel {name} twice")
+            names.append(name)
         return names
 
 
@@ -225,14 +218,15 @@ def _parse_numbers(path, first_row, rows):
 
 
 def _first_bad_number(first_row, rows):
-    for number, row in enumerate(rows.splitlines(), first_row):
+    for number, row in enumerate(rows.split("\n"), first_row):
         for word in row.split():
             try:
-                if not math.isfinite(float(word)):
-                    return f"line {number}: a frame holds {word}"
+                valid = math.isfinite(float(word))
             except ValueError:
-                return f"line {number}: a frame holds {word[:30]!r}, which is no number"
-    return "a frame holds something that is no number"
+                valid = False
+            if not valid:
+                return f"line {number}: a frame holds {word[:30]!r}"
+    return "a frame holds something else"
 
 
 def _check_value_count(path, first_row, rows, frame_count, channel_count, found):
@@ -241,11 +235,11 @@ def _check_value_count(path, first_row, rows, frame_count, channel_count, found)
         return
     if found < expected:
         raise InputError(
-            f"{path}, line {first_row + len(rows.rstrip().splitlines()) - 1}: the header says {frame_count} "
+            f"{path}, line {first_row + rows.rstrip().count(chr(10))}: the header says {frame_count} "
             f"frames of {channel_count} channels, but the file ends after {found // channel_count} whole "
             f"frames ({found} of {expected} values). Export it again, or correct the 'Frames:' line."
         )
-    row = next((row for row in rows.splitlines() if row.strip()), "").split()
+    row = rows.strip().partition("\n")[0].split()
     if found % channel_count and len(row) != channel_count:
         raise InputError(
             f"{path}, line {first_row + 1}: a frame has {channel_count} channels by the hierarchy, but this "
@@ -322,98 +316,3 @@ def _whole_order(channels):
     """The rotation order of a joint, completed to three axes where the file animates fewer."""
     order = "".join(name[0] for name in channels if name in ROTATIONS)
     return order + "".join(axis for axis in ("ZXY" if not order else "XYZ") if axis not in order)
-
-
-# ---------------------------------------------------------------------------------------------------------
-# write
-
-
-def save_bvh(mocap, path):
-    """Write a Mocap as BVH in the file's own unit, with its hierarchy, names, channels and frame time.
-
-    Euler angles are unrolled. A joint that turns about an axis it has no channel for gets that channel.
-    """
-    skeleton = mocap.skeleton
-    angles = _euler_degrees(mocap)
-    channels = [_channels_to_write(skeleton, joint, angles[:, joint]) for joint in range(skeleton.joint_count)]
-    lines = ["HIERARCHY", *_hierarchy_lines(skeleton, channels, 1.0 / mocap.unit_cm)]
-    lines += [
-        "MOTION",
-        f"Frames: {mocap.frame_count}",
-        f"Frame Time: {_plain(float(f'{1.0 / mocap.fps:.10g}'))}",
-    ]
-    lines += _motion_lines(mocap, channels, angles)
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-
-
-def _euler_degrees(mocap):
-    """(T, J, 3), in each joint's own rotation order."""
-    rot_local = torch.from_numpy(np.ascontiguousarray(mocap.rot_local))
-    rot_orders = np.array(mocap.skeleton.rot_orders)
-    angles = np.empty((*mocap.rot_local.shape[:2], 3))
-    for order in np.unique(rot_orders):
-        joints = np.flatnonzero(rot_orders == order)
-        angles[:, joints] = np.degrees(quaternion.to_euler(rot_local[:, joints], str(order)).numpy())
-    return angles
-
-
-def _channels_to_write(skeleton, joint, angles):
-    """The file's channels; and a rotation channel more for each axis (T, 3) that turns without having one."""
-    if skeleton.is_end_site[joint]:
-        return ()
-    channels = skeleton.channels[joint]
-    needed = [
-        f"{axis}rotation"
-        for axis, turns in zip(skeleton.rot_orders[joint], np.abs(angles).max(axis=0) > 1e-4, strict=True)
-        if turns
-    ]
-    return (*channels, *(name for name in needed if name not in channels))
-
-
-def _hierarchy_lines(skeleton, channels, scale):
-    offsets = skeleton.rest_offsets * scale
-    children = [[] for _ in skeleton.parents]
-    for parent, joint in kinematics.bones(skeleton):
-        children[parent].append(joint)
-    lines, stack = [], [(0, 0, False)]
-    while stack:
-        joint, depth, closes = stack.pop()
-        indent = "\t" * depth
-        if closes:
-            lines.append(f"{indent}}}")
-            continue
-        keyword = "ROOT" if depth == 0 else "JOINT"
-        lines.append(
-            f"{indent}End Site" if skeleton.is_end_site[joint] else f"{indent}{keyword} {skeleton.joint_names[joint]}"
-        )
-        lines.append(f"{indent}{{")
-        lines.append(f"{indent}\tOFFSET {' '.join(_plain(value) for value in offsets[joint])}")
-        if not skeleton.is_end_site[joint]:
-            lines.append(f"{indent}\tCHANNELS {len(channels[joint])} {' '.join(channels[joint])}".rstrip())
-        stack.append((joint, depth, True))
-        stack += [(child, depth + 1, False) for child in reversed(children[joint])]
-    return lines
-
-
-def _motion_lines(mocap, channels, angles):
-    skeleton = mocap.skeleton
-    columns = []
-    for joint, names in enumerate(channels):
-        position = (
-            mocap.root_pos if joint == 0 else np.broadcast_to(skeleton.offsets[..., joint, :], (mocap.frame_count, 3))
-        )
-        for name in names:
-            if name in POSITIONS:
-                columns.append(position[:, POSITIONS.index(name)] / mocap.unit_cm)
-            else:
-                columns.append(angles[:, joint, skeleton.rot_orders[joint].index(name[0])])
-    values = np.stack(columns, axis=1)
-    # six decimals for a body of 1 unit or more, more for one measured in a larger unit
-    height = max(np.ptp(kinematics.rest_pose(skeleton)) / mocap.unit_cm, 1e-6)
-    row = " ".join([f"%.{6 + max(0, math.ceil(-math.log10(height)))}f"] * values.shape[1])
-    return [row % tuple(frame) for frame in values.tolist()]
-
-
-def _plain(value):
-    """The shortest decimal that reads back as the same float, never with an exponent."""
-    return np.format_float_positional(value, trim="-")
