@@ -147,4 +147,4 @@ def test_moving_inner_joints_are_named(duet, capsys):
     body = BODY.replace(three, "OFFSET 0 25 0\n    CHANNELS 6 Xposition Yposition Zposition")
     write_body(duet / "two.bvh", body=body)
     load(duet)
-    assert re.search(r"two.bvh: Spine moves by [\d.]+ cm inside its parent joint", capsys.readouterr().out
+    assert re.search(r"two.bvh: Spine moves by [\d.]+ cm inside its parent joint", capsys.readouterr().out)
