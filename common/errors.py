@@ -9,12 +9,15 @@ class InputError(ValueError):
 
 
 def run(main):
-    """Call main() and turn mistakes in the input into one message and exit code 2."""
+    """Call main(); a mistake in the input ends in one message and exit code 2, Ctrl-C in exit code 130."""
     try:
         main()
     except (InputError, OSError) as error:
         print(f"\nerror: {_describe(error)}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)
 
 
 def _describe(error):
