@@ -205,9 +205,12 @@ def main():
         dataset.check_batch_size(windows, batch_size)
         console.line(windows.description(pairs[0][0].fps))
         nets = {name: net.to(where) for name, net in make_models([poses.shape[1] for poses in windows.poses]).items()}
-        weights_files = {"encoder": encoder_weights_file, "decoder": decoder_weights_file}
+        weights_files = {
+            "encoder": here / encoder_weights_file,
+            "decoder": here / decoder_weights_file,
+        }
         if load_weights:
-            training.load_weights(nets, {name: here / file for name, file in weights_files.items()})
+            training.load_weights(nets, weights_files)
         training.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
         folder = training.prepare_results(here / results_path, __file__)

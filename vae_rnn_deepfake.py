@@ -197,12 +197,12 @@ def main():
         console.line(windows.description(pairs[0][0].fps))
         nets = {name: net.to(where) for name, net in make_models([poses.shape[1] for poses in windows.poses]).items()}
         weights_files = {
-            "encoder": encoder_weights_file,
-            "decoder1": decoder1_weights_file,
-            "decoder2": decoder2_weights_file,
+            "encoder": here / encoder_weights_file,
+            "decoder1": here / decoder1_weights_file,
+            "decoder2": here / decoder2_weights_file,
         }
         if load_weights:
-            training.load_weights(nets, {name: here / file for name, file in weights_files.items()})
+            training.load_weights(nets, weights_files)
         training.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
         folder = training.prepare_results(here / results_path, __file__)

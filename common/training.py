@@ -88,9 +88,13 @@ def save_weights(models, folder, epoch):
 
 
 def keep_weights(models, files, folder):
-    """Write the weights that a run was started with beside its results, under their own file names."""
+    """Write weights that were loaded {model name: path} from this folder into it again, under their own file names.
+
+    What an earlier run left there has been moved aside, and the constants that name it should go on to work.
+    """
     for name, model in models.items():
-        _save_state(model, Path(folder) / Path(files[name]).name)
+        if Path(files[name]).parent.resolve() == Path(folder).resolve():
+            _save_state(model, files[name])
 
 
 def _save_state(model, path):
