@@ -12,7 +12,6 @@ from common.mocap import Mocap, Skeleton
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
 FPS = 50
 
@@ -46,6 +45,19 @@ def minimum_jerk(u):
     """From 0 to 1 as u does, without velocity or acceleration at the ends (Flash & Hogan 1985)."""
     u = np.clip(u, 0, 1)
     return u**3 * (10 - 15 * u + 6 * u**2)
+
+
+def surroundings(values, around):
+    """The frames around each frame, (T, ...) -> (T, ..., 2·around + 1); the first and last frames go on."""
+    padding = [(around, around)] + [(0, 0)] * (values.ndim - 1)
+    return np.lib.stride_tricks.sliding_window_view(np.pad(values, padding, mode="edge"), 2 * around + 1, axis=0)
+
+
+def blurred(values, sigma, around=None):
+    """A Gaussian mean over time of (T, ...), with sigma and reach in frames."""
+    around = round(4 * sigma) if around is None else around
+    weights = np.exp(-0.5 * (np.arange(-around, around + 1) / sigma) ** 2)
+    return surroundings(values, around) @ (weights / weights.sum())
 
 
 def frames(seconds):
@@ -168,7 +180,7 @@ REACH = 0.99  # of the leg's length: knees never lock
 
 
 def smooth(values, seconds):
-    return gaussian_filter1d(values, seconds * FPS, axis=0, mode="nearest")
+    return blurred(values, seconds * FPS)
 
 
 def turned(order, *angles):
@@ -252,8 +264,7 @@ def pelvis_height(controls, floor, pelvis, legs, body):
         height = np.minimum(height, legs[foot]["ankle"][:, 1] + reach - hip[:, 1])
     # The smallest value around, smoothed over no more than that, never exceeds what the legs reach.
     around = frames(0.14)
-    height = minimum_filter1d(height, 2 * around + 1)
-    return gaussian_filter1d(height, around / 2.5, radius=around, mode="nearest")
+    return blurred(surroundings(height, around).min(axis=-1), around / 2.5, around)
 
 
 def set_foot(controls, track, floor, body):
