@@ -19,6 +19,7 @@ from common import (
     errors,
     export,
     formats,
+    kinematics,
     losses,
     mocap,
     models,
@@ -178,7 +179,7 @@ def export_clips(nets, pairs, ranges, folder):
     hop = synthesis.window_hop(sequence_length)
     swing = synthesis.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps, hop)
     stretch = f"seq_start_{start}_length_{length}"
-    save(f"pred_sequence_dancer2_epoch_{epochs}_{stretch}", decode(codes, clips[1]))
+    save(f"pred_sequence_dancer2_epoch_{epochs}_{stretch}", decode(codes, kinematics.follow_path(clips[1], clips[1])))
     save(f"rec_sequences_epoch_{epochs}_{stretch}", decode(codes, standing))
     save(f"seq_randwalk_epoch_{epochs}_{stretch}", decode(walk, standing))
     save(f"seq_offset_epoch_{epochs}_{stretch}", decode(swing, standing))
@@ -187,7 +188,7 @@ def export_clips(nets, pairs, ranges, folder):
 
 
 def main():
-    config = settings.configure(settings.constants_of(globals()), sys.argv[1:], __file__, __doc__)
+    config = settings.configure(globals(), sys.argv[1:], __file__, __doc__)
     globals().update(config)
     here = Path(__file__).resolve().parent
 
@@ -201,16 +202,18 @@ def main():
     with console.stage("segment"):
         where = training.pick_device(device)
         shuffle = training.seed_everything(random_seed)
-        windows = dataset.make_windows(pairs, ranges, sequence_length, sequence_offset, test_percentage, where)
-        dataset.check_batch_size(windows, batch_size)
-        console.line(windows.description(pairs[0][0].fps))
-        nets = {name: net.to(where) for name, net in make_models([poses.shape[1] for poses in windows.poses]).items()}
+        nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
+        nets = {name: net.to(where) for name, net in nets.items()}
         weights_files = {
             "encoder": here / encoder_weights_file,
             "decoder": here / decoder_weights_file,
         }
         if load_weights:
             training.load_weights(nets, weights_files)
+        if epochs > 0:
+            windows = dataset.make_windows(pairs, ranges, sequence_length, sequence_offset, test_percentage, where)
+            dataset.check_batch_size(windows, batch_size)
+            console.line(windows.description(pairs[0][0].fps))
         training.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
         folder = training.prepare_results(here / results_path, __file__)

@@ -177,7 +177,7 @@ def export_clips(nets, pairs, ranges, folder):
 
 
 def main():
-    config = settings.configure(settings.constants_of(globals()), sys.argv[1:], __file__, __doc__)
+    config = settings.configure(globals(), sys.argv[1:], __file__, __doc__)
     globals().update(config)
     here = Path(__file__).resolve().parent
 
@@ -192,10 +192,8 @@ def main():
     with console.stage("segment"):
         where = training.pick_device(device)
         shuffle = training.seed_everything(random_seed)
-        windows = dataset.make_windows(pairs, ranges, sequence_length, sequence_offset, test_percentage, where)
-        dataset.check_batch_size(windows, batch_size)
-        console.line(windows.description(pairs[0][0].fps))
-        nets = {name: net.to(where) for name, net in make_models([poses.shape[1] for poses in windows.poses]).items()}
+        nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
+        nets = {name: net.to(where) for name, net in nets.items()}
         weights_files = {
             "encoder": here / encoder_weights_file,
             "decoder1": here / decoder1_weights_file,
@@ -203,6 +201,10 @@ def main():
         }
         if load_weights:
             training.load_weights(nets, weights_files)
+        if epochs > 0:
+            windows = dataset.make_windows(pairs, ranges, sequence_length, sequence_offset, test_percentage, where)
+            dataset.check_batch_size(windows, batch_size)
+            console.line(windows.description(pairs[0][0].fps))
         training.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
         folder = training.prepare_results(here / results_path, __file__)

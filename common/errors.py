@@ -10,6 +10,9 @@ class InputError(ValueError):
 
 def run(main):
     """Call main(); a mistake in the input ends in one message and exit code 2, Ctrl-C in exit code 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names beyond what an old console can show
     try:
         main()
     except (InputError, OSError) as error:

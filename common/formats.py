@@ -12,8 +12,8 @@ HEIGHTS_CM = (100, 230)  # a standing person
 SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
 
 
-def load_mocap(path, skeleton=0):
-    """Read a motion file as a Mocap; `skeleton` picks one of several in the file.
+def load_mocap(path, skeleton=None):
+    """Read a motion file as a Mocap; `skeleton` picks one of several in the file, by number from 0 or by name.
 
     Raises FileNotFoundError or InputError, both saying what to change.
     """
@@ -71,6 +71,10 @@ def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis):
         mocap.check_same_fps(*takes, where)
         takes = _cut_to_shorter(takes)
         ranges.append(_resolve_ranges(frame_ranges[index], takes[0].frame_count, index))
+        if takes[0].up_axis != takes[1].up_axis:
+            console.note(
+                f"{where}: one dancer has {takes[0].up_axis} up, the other {takes[1].up_axis}; see mocap_up_axis."
+            )
         pairs.append(tuple(takes))
         for dancer in (0, 1):
             mocap.check_same_joints(pairs[0][dancer], takes[dancer], f"mocap_files, dancer {dancer + 1}")

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from common.errors import InputError
+
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
@@ -24,6 +26,11 @@ class History:
         """Append an epoch's means of (total, norm, pos, quat, kld); of the held-out ones, which may be none, the
         total is kept."""
         self.rows.append((train[0], test[0] if test else math.nan, *train[1:]))
+        if not all(map(math.isfinite, train)):
+            raise InputError(
+                f"the training went wrong in epoch {len(self.rows)}: a loss is not finite. Use a smaller "
+                f"ae_learning_rate; weights from before are in the results folder."
+            )
 
     def log_line(self, seconds):
         """The last epoch, as one line."""

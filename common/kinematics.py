@@ -62,9 +62,10 @@ def bones(skeleton):
 
 def rest_pose(skeleton):
     """Joint positions of the rest pose, all rotations identity, root at the origin: (J, 3)."""
-    positions = np.zeros_like(skeleton.rest_offsets)
+    offsets = skeleton.rest_offsets if np.any(skeleton.rest_offsets[1:]) else skeleton.mean_offsets
+    positions = np.zeros_like(offsets)
     for parent, joint in bones(skeleton):
-        positions[joint] = positions[parent] + skeleton.rest_offsets[joint]
+        positions[joint] = positions[parent] + offsets[joint]
     return positions
 
 
@@ -82,18 +83,27 @@ def body_height(skeleton):
 
 
 def hip_height(mocap):
-    """Median height of the root above the lowest joint over a take, in the unit of the offsets."""
-    up = "XYZ".index(mocap.up_axis)
-    offsets = torch.from_numpy(mocap.skeleton.mean_offsets)
-    heights = joint_positions(torch.from_numpy(mocap.rot_local), offsets, mocap.skeleton.parents)[..., up]
-    return float(-heights.min(dim=1).values.median())
+    """Median height of the hips above the lowest joint over a take, in the unit of the offsets."""
+    start = hips(mocap.skeleton)
+    heights = forward_kinematics(mocap.rot_local, mocap.root_pos, mocap.skeleton)[..., "XYZ".index(mocap.up_axis)]
+    return float((heights[:, start] - heights[:, start:].min(dim=1).values).median())
 
 
 def follow_path(take, guide):
-    """A take's body on the root path of another, scaled by the ratio of their hip heights."""
-    scale = hip_height(take) / max(hip_height(guide), 1e-6)
-    skeleton = dataclasses.replace(take.skeleton, offsets=take.skeleton.mean_offsets)
-    return dataclasses.replace(take, skeleton=skeleton, root_pos=guide.root_pos * scale)
+    """A take's body on the path of another, scaled by the ratio of their hip heights.
+
+    The path is that of the root, and of the hips where they travel below a resting root.
+    """
+    heights = hip_height(take), hip_height(guide)
+    scale = heights[0] / heights[1] if min(heights) > 0.05 * max(heights) else 1.0
+    place, start = take.skeleton, hips(take.skeleton)
+    if guide.skeleton.offsets.ndim == 3 and start > 0 and place.joint_count == guide.skeleton.joint_count:
+        offsets = np.tile(place.mean_offsets, (guide.frame_count, 1, 1))
+        offsets[:, start] = guide.skeleton.offsets[:, start] * scale
+        place = dataclasses.replace(place, offsets=offsets)
+    else:
+        place = dataclasses.replace(place, offsets=place.mean_offsets)
+    return dataclasses.replace(take, skeleton=place, root_pos=guide.root_pos * scale)
 
 
 def find_up_axis(rot_local, skeleton):

@@ -37,16 +37,11 @@ def save_gif(mocap, path, view_ele, view_azi, view_line_width, view_size):
     fit = _fit_to_square(points, floor, size * OVERSAMPLING)
     canvas = _Canvas(mocap.skeleton, size, view_line_width, fit(floor))
     times = frames / mocap.fps
-    images = [canvas.draw(*frame) for frame in zip(fit(points), nearness, times, strict=True)]
-    imageio.imwrite(
-        path,
-        np.stack(images),
-        plugin="pillow",
-        extension=".gif",
-        palette=_palette(),
-        duration=[int(delay) for delay in delays],
-        loop=0,
-    )
+    durations = [int(delay) for delay in delays]
+    options = {"palette": _palette(), "loop": 0, "duration": durations if len(durations) > 1 else durations[0]}
+    with imageio.imopen(path, "w", plugin="pillow", extension=".gif") as file:
+        for frame in zip(fit(points), nearness, times, strict=True):
+            file.write(canvas.draw(*frame), **options)
 
 
 def _frames_and_delays(frame_count, fps):

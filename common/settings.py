@@ -7,7 +7,7 @@ script's folder, paths given on the command line to the folder the user is in.
 import ast
 import difflib
 import json
-import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from common.errors import InputError
 
 MAX_VALUE_LENGTH = 100_000  # characters; longer than any sensible list of files
+LARGEST = 2**60  # of any number
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Rule:
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _whole(minimum):
@@ -81,7 +82,7 @@ RULES = {
     "mocap_files": FILE_PAIRS,
     "mocap_valid_frame_ranges": FRAME_RANGES,
     "mocap_pos_scale": POSITIVE,
-    "mocap_fps": _or_none(POSITIVE),
+    "mocap_fps": _or_none(Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")),
     "mocap_up_axis": _or_none(AXIS),
     "mocap_loss_weights_file": _or_none(TEXT),
     "latent_dim": _whole(1),
@@ -113,7 +114,7 @@ RULES = {
     "save_history": SWITCH,
     "random_seed": _whole(0),
     "device": Rule(
-        lambda v: _is_text(v) and v.split(":")[0] in ("auto", "cpu", "cuda", "mps"),
+        lambda v: _is_text(v) and re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", v),
         '"auto", "cpu", "cuda" or "mps"',
         is_text=True,
     ),
@@ -131,27 +132,31 @@ RULES = {
     "view_ele": NUMBER,
     "view_azi": NUMBER,
     "view_line_width": POSITIVE,
-    "view_size": Rule(lambda v: _is_number(v) and 0.5 <= v <= 20, "inches from 0.5 to 20"),
+    "view_size": Rule(lambda v: _is_number(v) and 0.5 <= v <= 10, "inches from 0.5 to 10"),
 }
 PATHS = [name for name in RULES if name.endswith(("_path", "_weights_file"))]
 
 
-def constants_of(namespace):
-    """The constants among a script's globals(): lower-case names with plain values."""
-    plain = (str, int, float, bool, list, tuple, type(None))
-    return {
-        name: value
-        for name, value in namespace.items()
-        if name.islower() and not name.startswith("_") and isinstance(value, plain)
-    }
+def constants_of(namespace, script_path):
+    """The constants among a script's globals(), in their order. Raises InputError if one that it reads is missing."""
+    source = Path(script_path).read_text(encoding="utf-8")
+    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    missing = [node.id for node in names if node.id in RULES and node.id not in namespace]
+    if missing:
+        own = [name for name in namespace if name.islower() and name not in RULES]
+        nearest = difflib.get_close_matches(missing[0], own, n=1)
+        advice = f"is {nearest[0]!r} a misspelling of it?" if nearest else "add the line again."
+        raise InputError(f"{Path(script_path).name} has no constant {missing[0]} any more; {advice}")
+    return {name: namespace[name] for name in namespace if name in RULES}
 
 
-def configure(constants, arguments, script_path, description):
-    """Apply `--name=value` arguments to a script's constants and check them all.
+def configure(namespace, arguments, script_path, description):
+    """Apply `--name=value` arguments to the constants in a script's globals() and check them all.
 
     Prints and returns the effective settings, a dict; `--help` prints the description and ends the script.
     Raises InputError naming the constant, what was found and what was expected.
     """
+    constants = constants_of(namespace, script_path)
     if any(argument in ("-h", "--help") for argument in arguments):
         print(description, "\nConstants, each to be set as --name=value:", sep="\n")
         _print_settings(constants, {})
@@ -165,7 +170,7 @@ def configure(constants, arguments, script_path, description):
     script_folder = Path(script_path).resolve().parent
     for name in overrides.keys() & set(PATHS):
         if overrides[name] is not None and Path.cwd() != script_folder:
-            overrides[name] = str(Path.cwd() / overrides[name])
+            overrides[name] = str(Path.cwd() / Path(overrides[name]).expanduser())
     return constants | overrides
 
 

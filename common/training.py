@@ -123,6 +123,8 @@ def _load_state(model, path, constant):
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{constant} = {str(path)!r}: is no weights file; expected named tensors only.")
     _check_fit(model.state_dict(), state, f"{constant} = {str(path)!r}")
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise InputError(f"{constant} = {str(path)!r}: holds numbers that are not finite; take an earlier one.")
     model.load_state_dict(state, strict=True)
 
 

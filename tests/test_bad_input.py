@@ -143,6 +143,31 @@ def test_the_payloads_of_these_tests_would_do_harm(duet):
     assert (duet / "executed").is_dir()
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_training_that_goes_wrong_stops(name, tiny, duet, monkeypatch, capsys):
+    assert run_here(name, tiny | {"ae_learning_rate": 1e18, "epochs": 5}, monkeypatch) == 2
+    assert "ae_learning_rate" in capsys.readouterr().err
+
+
+def test_weights_that_went_wrong_are_refused(tiny, duet, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    path = duet / "results/weights/encoder_weights_epoch_2"
+    state = torch.load(path, weights_only=True)
+    state["fc_mu.bias"][0] = float("nan")
+    torch.save(state, duet / "weights")
+    loaded = {"load_weights": True, "encoder_weights_file": str(duet / "weights")}
+    assert run_here("vae_rnn", tiny | loaded, monkeypatch) == 2
+    assert "not finite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_console_of_another_encoding_is_no_mistake(tiny, duet, encoding):
+    (duet / "one.bvh").rename(duet / "日本.bvh")
+    files = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1}
+    done = start_script("vae_rnn", tiny | files, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+
+
 def test_joints_that_differ_are_named_where_one_encoder_serves_both(tiny, duet, monkeypatch, capsys):
     edit(duet / "two.bvh", lambda text: text.replace("JOINT RightArm", "JOINT ArmR"))
     assert run_here("vae_rnn_deepfake", tiny, monkeypatch) == 2

@@ -10,7 +10,7 @@ TEXT = (PROJECT / "README.md").read_text(encoding="utf-8")
 def test_every_constant_is_explained_with_its_default():
     rows = [line for line in TEXT.splitlines() if line.startswith("| `")]
     for name in SCRIPTS:
-        for constant, value in settings.constants_of(vars(load_script(name))).items():
+        for constant, value in settings.constants_of(vars(load_script(name)), PROJECT / f"{name}.py").items():
             row = next((row for row in rows if f"`{constant}`" in row.split("|")[1]), None)
             assert row, f"{constant} is not in the README"
             names = re.findall(r"`(\w+)`", row.split("|")[1])

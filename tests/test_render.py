@@ -15,7 +15,7 @@ def read_gif(path):
         for i in range(image.n_frames):
             image.seek(i)
             frames.append(np.asarray(image.convert("RGB")))
-            seconds.append(image.info["duration"] / 1000)
+            seconds.append(image.info.get("duration", 0) / 1000)
     return np.array(frames), np.array(seconds)
 
 
@@ -32,6 +32,14 @@ def test_gif_plays_at_the_takes_speed(tmp_path, fps):
     assert seconds.sum() == pytest.approx(300 / fps, rel=0.02, abs=0.021)
     assert seconds.min() >= 0.02
     assert len(frames) >= 300 / fps * min(fps, 24)  # and smoothly
+
+
+@pytest.mark.parametrize("frame_count", [1, 2, 3, 4])
+def test_the_shortest_clips_are_shown_too(tmp_path, frame_count):
+    write_body(tmp_path / "take.bvh", frame_count, fps=120)
+    render.save_gif(formats.load_mocap(tmp_path / "take.bvh"), tmp_path / "take.gif", 90, -90, 1.0, 1.0)
+    frames, _ = read_gif(tmp_path / "take.gif")
+    assert len(frames) >= 1
 
 
 def test_gif_is_as_large_as_asked_and_tells_left_from_right(duet):

@@ -174,6 +174,14 @@ def test_clips_are_cut_to_what_the_take_has(tiny, duet, monkeypatch):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
+def test_a_take_too_short_to_train_on_can_be_exported(name, tiny, duet, monkeypatch):
+    assert run_here(name, tiny, monkeypatch) == 0
+    files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
+    short = {"mocap_valid_frame_ranges": [[[0, 5]]], "export_seq_start": 99, "load_weights": True, "epochs": 0}
+    assert run_here(name, tiny | files | short, monkeypatch) == 0
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_runs_from_any_folder_in_any_folder(name, tiny, tmp_path):
     home = tmp_path / "dänçe test"
     home.mkdir()

@@ -20,7 +20,9 @@ CONSTANTS |= {"ae_learning_rate": 1e-4, "mocap_loss_weights_file": "x.json", "de
 
 
 def configure(*arguments):
-    return settings.configure(dict(CONSTANTS), arguments, PROJECT / "script.py", "what it does")
+    """As a script in the folder common/ that has these constants."""
+    namespace = CONSTANTS | {"main": print, "torch": ast}
+    return settings.configure(namespace, arguments, PROJECT / "common/__init__.py", "what it does")
 
 
 @pytest.mark.parametrize(
@@ -39,12 +41,12 @@ def configure(*arguments):
     ],
 )
 def test_overrides(argument, name, value, monkeypatch):
-    monkeypatch.chdir(PROJECT)
+    monkeypatch.chdir(PROJECT / "common")
     assert configure(argument) == CONSTANTS | {name: value}
 
 
 def test_text_is_taken_as_it_is(monkeypatch):
-    monkeypatch.chdir(PROJECT)
+    monkeypatch.chdir(PROJECT / "common")
     for text in ("a=b", "2024", "my runs/ü", "C:\\runs\\new", "[1]"):
         assert configure(f"--results_path={text}")["results_path"] == text
 
@@ -105,11 +107,48 @@ def test_config_is_json_with_the_script(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8")) == {"script": "vae_rnn.py", **CONSTANTS}
 
 
+def constants_in(name):
+    return settings.constants_of(vars(load_script(name)), PROJECT / f"{name}.py")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("batchsize = 16", "batch_size = 16"), ("", "view_azi = -90.0  # degrees; -90 looks at the front")],
+)
+def test_a_constant_that_was_misspelt_or_deleted_is_named(tmp_path, wrong, right):
+    source = (PROJECT / "vae_rnn.py").read_text(encoding="utf-8")
+    assert right in source
+    (tmp_path / "edited.py").write_text(source.replace(right, wrong), encoding="utf-8")
+    namespace = {"__name__": "edited"}
+    exec(compile((tmp_path / "edited.py").read_text(encoding="utf-8"), "edited.py", "exec"), namespace)
+    with pytest.raises(InputError, match=f"no constant {right.split()[0]} any more.*{wrong.split(' ')[0]}"):
+        settings.constants_of(namespace, tmp_path / "edited.py")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mocap_loss_weights_file", {"Hips": 2.0}),
+        ("mocap_file_path", PROJECT),
+        ("random_seed", 10**30),
+        ("ae_learning_rate", 10**400),
+        ("device", "auto:1"),
+        ("mocap_fps", 1e-9),
+        ("view_size", 20),
+    ],
+)
+def test_values_that_a_script_may_hold_but_cannot_use_are_refused(name, value):
+    with pytest.raises(InputError, match=f"{name} = .*expected"):
+        settings.check(name, value)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_constant_has_a_rule_and_is_read(name):
     source = (PROJECT / f"{name}.py").read_text(encoding="utf-8")
-    constants = settings.constants_of(vars(load_script(name)))
-    assert len(constants) > 40
+    module = vars(load_script(name))
+    constants = settings.constants_of(module, PROJECT / f"{name}.py")
+    plain = {key for key, value in module.items() if isinstance(value, (int, float, str, list, type(None)))}
+    assert {key for key in plain if not key.startswith("_")} == set(constants)
     reads = [node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
     for constant, value in constants.items():
         settings.check(constant, value)
@@ -117,13 +156,13 @@ def test_every_constant_has_a_rule_and_is_read(name):
 
 
 def test_every_rule_belongs_to_a_constant():
-    constants = {key for name in SCRIPTS for key in settings.constants_of(vars(load_script(name)))}
+    constants = {key for name in SCRIPTS for key in constants_in(name)}
     assert set(settings.RULES) == constants
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_published_names_and_defaults(name):
-    constants = settings.constants_of(vars(load_script(name)))
+    constants = constants_in(name)
     published = {
         "mocap_file_path": "data/mocap", "mocap_pos_scale": 1.0, "mocap_fps": None, "mocap_loss_weights_file": None,
         "latent_dim": 32, "sequence_length": 64, "ae_rnn_layer_count": 2, "ae_rnn_layer_size": 256,

@@ -16,23 +16,33 @@ from common.mocap import Mocap, Skeleton
 import numpy as np
 import torch
 
+SHORTEST_FRAME, LONGEST_FRAME = 1e-5, 60.0  # seconds; beyond that, the frame time is damaged
 
-def load_bvh(path, skeleton=0):
+
+def load_bvh(path, skeleton=None):
     """Read a BVH file as a Mocap, lengths in the file's own unit.
 
-    `skeleton` picks one of several ROOTs. A quaternion has the sign that its Euler angles give. Raises
-    InputError, with file and line, for what is no whole BVH.
+    `skeleton` picks one of several ROOTs, by its number from 0 or its name. A quaternion has the sign that its Euler
+    angles give. Raises InputError, with file and line, for what is no whole BVH.
     """
     text = _read_text(path)
     header, line_number, rows = _split_motion(path, text)
     roots = _parse_hierarchy(path, header)
-    if not 0 <= skeleton < len(roots):
-        raise InputError(f"{path}: has {len(roots)} skeleton(s); number {skeleton} (from 0) is not there.")
+    skeleton = _pick_skeleton(path, [joints[0]["name"] for joints in roots], skeleton)
     channel_counts = [sum(len(joint["channels"]) for joint in joints) for joints in roots]
     frame_time, values = _parse_motion(path, line_number, rows, sum(channel_counts))
     first = sum(channel_counts[:skeleton])
     values = values[:, first : first + channel_counts[skeleton]]
     return _to_mocap(path, roots[skeleton], frame_time, values)
+
+
+def _pick_skeleton(path, names, skeleton):
+    if skeleton is None and len(names) > 1:
+        console.note(f"{path}: holds {len(names)} skeletons, {', '.join(names)}; using the first.")
+    number = names.index(skeleton) if skeleton in names else skeleton or 0
+    if not isinstance(number, int) or not 0 <= number < len(names):
+        raise InputError(f"{path}: has no skeleton {skeleton!r}; it has {', '.join(names)}, numbered from 0.")
+    return number
 
 
 def _read_text(path):
@@ -98,6 +108,8 @@ def _parse_hierarchy(path, lines):
             roots[-1][open_joints[-1]]["offset"] = [words.number() for _ in range(3)]
         elif keyword == "CHANNELS":
             joint = roots[-1][open_joints[-1]]
+            if joint["channels"]:
+                words.fail("the joint has CHANNELS already")
             joint["channels"] = words.channels()
             joint["end_site"] &= not joint["channels"]  # an end that moves is a joint
         else:
@@ -148,10 +160,16 @@ class _Words:
             self.fail(f"expected {expected!r}, found {word!r}")
 
     def rest_of_line(self):
-        """The rest of the line; an opening brace at its end, after a blank, is left for the next word."""
-        name = re.sub(r"(^|\s+)\{$", "", self.rest)
-        self.rest = self.rest[len(name) :].strip()
+        """The rest of the line; an opening brace at its end is left for the next word, if it is the joint's."""
+        name, self.rest = self.rest, ""
+        stem = name[:-1].rstrip()
+        if name.endswith("{") and (not stem or stem != name[:-1] or not self._brace_follows()):
+            name, self.rest = stem, "{"
         return name
+
+    def _brace_follows(self):
+        following = (line.strip() for line in self.lines[self.at + 1 :])
+        return next((line for line in following if line), "").startswith("{")
 
     def number(self):
         word = self.word()
@@ -190,10 +208,10 @@ def _parse_motion(path, line_number, text, channel_count):
         frame_count, frame_time = int(head[1]), float(head[2])
     except ValueError:
         frame_count, frame_time = 0, 0.0
-    if frame_count < 1 or not (math.isfinite(frame_time) and frame_time > 0):
+    if frame_count < 1 or not SHORTEST_FRAME <= frame_time <= LONGEST_FRAME:
         raise InputError(
-            f"{path}, line {line_number}: needs at least one frame and a frame time above zero; found "
-            f"Frames {head[1]} and Frame Time {head[2]}."
+            f"{path}, line {line_number}: needs at least one frame, and a frame time from {SHORTEST_FRAME} to "
+            f"{LONGEST_FRAME} seconds; found Frames {head[1]} and Frame Time {head[2]}."
         )
     rows = text[head.end() :]
     first_row = line_number + text.count("\n", 0, head.end())
@@ -254,7 +272,7 @@ def _check_value_count(path, first_row, rows, frame_count, channel_count, found)
 def _to_mocap(path, joints, frame_time, values):
     rest_offsets = np.array([joint["offset"] for joint in joints], dtype=np.float64)
     pos_local, moves = _local_positions(joints, rest_offsets, values)
-    root_pos = np.ascontiguousarray(pos_local[:, 0])
+    root_pos = pos_local[:, 0].copy()
     pos_local[:, 0] = rest_offsets[0]
     skeleton = Skeleton(
         name=joints[0]["name"],
