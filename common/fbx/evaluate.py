@@ -49,14 +49,20 @@ class Local:
 
 
 @dataclasses.dataclass
+class Stretch:
+    """What scales make of a node beyond turning it: numbers (T, 1) where all axes scale alike, else (T, 3, 3)."""
+
+    whole: np.ndarray  # the node's matrix in the scene is its rotation · whole
+    inherited: np.ndarray  # the same without the node's own scale
+
+
+@dataclasses.dataclass
 class World:
-    """A node in the scene. Its matrix is `rotation · stretch`; a child without the node's own scale gets
-    `inherited` for a stretch. Stretches are numbers (T, 1) where all axes scale alike, else matrices (T, 3, 3)."""
+    """A node in the scene."""
 
     rotation: torch.Tensor  # (T, 4) or (1, 4)
     position: np.ndarray  # (T, 3) or (1, 3)
-    stretch: np.ndarray
-    inherited: np.ndarray
+    stretch: Stretch
 
 
 def rotation_order(node):
@@ -87,7 +93,7 @@ def property_values(scene, stack, place, name, clock, default=(0.0, 0.0, 0.0)):
     """(T, 3) or (1, 3): a property of a node over time, all layers of the stack blended. No stack: at rest."""
     node = scene.nodes[place]
     result = node.vector(name, default)[None]
-    for index, layer in enumerate(_heard(stack)):
+    for index, layer in enumerate(heard_layers(stack)):
         channel = layer.channels.get((place, name))
         if channel is None:
             continue
@@ -96,7 +102,7 @@ def property_values(scene, stack, place, name, clock, default=(0.0, 0.0, 0.0)):
     return result
 
 
-def _heard(stack):
+def heard_layers(stack):
     layers = stack.layers if stack else []
     chosen = [layer for layer in layers if layer.solo] or layers
     return [layer for layer in chosen if not layer.muted]
@@ -142,7 +148,9 @@ def _blend_rotations(below, values, weight, order, replaces):
         turn = quaternion.mul(turn, quaternion.inv(base))
     turn = _part_of(turn, torch.from_numpy(np.broadcast_to(np.asarray(weight, np.float64), (count, 1)).copy()))
     product = quaternion.mul(turn, base) if replaces else quaternion.mul(base, turn)
-    return np.degrees(quaternion.to_euler(product, order).numpy())
+    angles = np.empty((count, 3))
+    angles[:, ["XYZ".index(axis) for axis in order]] = np.degrees(quaternion.to_euler(product, order).numpy())
+    return angles
 
 
 def _part_of(turn, weight):
@@ -223,40 +231,38 @@ def world_transforms(scene, stack, clock):
 
 def compose(parent, node, local):
     """The World of a node from its parent's, None at the top."""
+    stretch = stretch_of(parent and parent.stretch, node, local)
     if parent is None:
-        unit = np.ones((1, 1))
-        return World(local.rotation, local.translation, _stretched(unit, local.scale), unit)
-    offset = stretch_vectors(parent.stretch, local.translation)
-    position = parent.position + quaternion.rotate(parent.rotation, torch.from_numpy(offset)).numpy()
-    inherited = inherited_stretch(parent, node, local)
+        return World(local.rotation, local.translation, stretch)
+    offset = torch.from_numpy(stretched(parent.stretch.whole, local.translation))
+    position = parent.position + quaternion.rotate(parent.rotation, offset).numpy()
     rotation = quaternion.mul(*torch.broadcast_tensors(parent.rotation, local.rotation))
-    return World(rotation, position, _stretched(inherited, local.scale), inherited)
+    return World(rotation, position, stretch)
 
 
-def inherited_stretch(parent, node, local):
-    """What a node's parents do to it beyond turning it, as seen from within the node."""
-    kind = inherit_type(node)
-    if kind != 1 or parent.stretch.ndim == 2:
-        return parent.inherited if kind == 2 else parent.stretch
-    turn = rotation_matrices(local.rotation)
-    return np.swapaxes(turn, -1, -2) @ parent.stretch @ turn
+def stretch_of(parent, node, local):
+    """The Stretch of a node from its parent's, None at the top."""
+    if parent is None:
+        inherited = np.ones((1, 1))
+    elif inherit_type(node) == 1 and parent.whole.ndim == 3:
+        turn = rotation_matrices(local.rotation)
+        inherited = np.swapaxes(turn, -1, -2) @ parent.whole @ turn
+    else:
+        inherited = parent.inherited if inherit_type(node) == 2 else parent.whole
+    scale = local.scale
+    even = np.ptp(scale, axis=1).max() <= EVEN * np.abs(scale).max()
+    if even and inherited.ndim == 2:
+        return Stretch(inherited * scale.mean(axis=1, keepdims=True), inherited)
+    matrix = inherited if inherited.ndim == 3 else inherited[..., None] * np.eye(3)
+    return Stretch(matrix * scale[:, None, :], inherited)
 
 
 def rotation_matrices(rotation):
     """(T, 4) -> (T, 3, 3)."""
-    columns = quaternion.rotate(rotation[:, None], torch.eye(3, dtype=rotation.dtype))  # (T, 3, 3) turned axes
-    return columns.transpose(-1, -2).numpy()
+    turned_axes = quaternion.rotate(rotation[:, None], torch.eye(3, dtype=rotation.dtype))  # (T, 3, 3), one a row
+    return turned_axes.transpose(-1, -2).numpy()
 
 
-def stretch_vectors(stretch, vectors):
-    """(T, 1) or (T, 3, 3) on (T, 3), either with 1 for T."""
-    return stretch * vectors if stretch.ndim == 2 else (stretch @ vectors[..., None])[..., 0]
-
-
-def _stretched(stretch, scale):
-    """`stretch` after a node's own scale (T, 3)."""
-    even = np.ptp(scale, axis=1).max() <= EVEN * np.abs(scale).max()
-    if even and stretch.ndim == 2:
-        return stretch * scale.mean(axis=1, keepdims=True)
-    matrix = stretch if stretch.ndim == 3 else stretch[..., None] * np.eye(3)
-    return matrix * scale[:, None, :]
+def stretched(whole, vectors):
+    """(T, 1) or (T, 3, 3) on vectors (T, 3); either may have 1 for T."""
+    return whole * vectors if whole.ndim == 2 else (whole @ vectors[..., None])[..., 0]

@@ -25,6 +25,7 @@ class JointSetup:
     time_mode: int = 0  # the file's own enum of its frame rate, 14 for a rate of its own, 0 if not known
     custom_fps: float = -1.0  # the rate, where time_mode is 14
     take_name: str = "Take 001"
+    rest_rotation: np.ndarray | None = None  # (J, 3) degrees about X, Y, Z, between pre and post, in the rest pose
 
 
 def default_setup(skeleton, up_axis):
