@@ -19,6 +19,7 @@ import torch
 ORDERS = ("ZYX", "YZX", "XZY", "ZXY", "YXZ", "XYZ", "ZYX")  # enum of rotation orders -> intrinsic sequence
 XYZ = "ZYX"
 SNAP = 1e-4  # of a frame: as near to a key as this is on it
+BLOCK = 4096  # times: what is computed of so many stays in the processor's cache
 EVEN = 1e-6  # scales whose axes differ by less, relatively, scale evenly
 
 
@@ -173,28 +174,22 @@ def _from_degrees(angles, order):
 
 def local_transforms(scene, stack, places, clock):
     """[Local] of the nodes at `places`, at the times of `clock`; without a stack at rest, one time."""
-    angles = [property_values(scene, stack, place, "Lcl Rotation", clock) for place in places]
-    rotations = _rotations([scene.nodes[place] for place in places], angles)
     found = []
-    for place, rotation in zip(places, rotations, strict=True):
+    for place in places:
         node = scene.nodes[place]
-        scale = property_values(scene, stack, place, "Lcl Scaling", clock, (1.0, 1.0, 1.0))
+        angles = property_values(scene, stack, place, "Lcl Rotation", clock)
         moved = property_values(scene, stack, place, "Lcl Translation", clock)
+        scale = property_values(scene, stack, place, "Lcl Scaling", clock, (1.0, 1.0, 1.0))
+        rotation = _whole_rotation(node, angles)
         found.append(Local(rotation, _with_pivots(node, moved, rotation, scale), scale))
     return found
 
 
-def _rotations(nodes, angles):
-    """The whole local rotations (T, 4) or (1, 4) of nodes from their angles: pre · R · post⁻¹."""
-    groups = {}
-    for index, (node, angle) in enumerate(zip(nodes, angles, strict=True)):
-        groups.setdefault((rotation_order(node)[0], len(angle)), []).append(index)
-    rotations = [None] * len(nodes)
-    for (order, _), members in groups.items():
-        turned = _from_degrees(np.stack([angles[index] for index in members]), order)
-        for index, rotation in zip(members, turned, strict=True):
-            rotations[index] = _with_pre_and_post(nodes[index], rotation)
-    return rotations
+def _whole_rotation(node, angles):
+    """Rotations (T, 4) of a node whose angles are (T, 3) degrees: pre · R · post⁻¹."""
+    order = rotation_order(node)[0]
+    blocks = np.split(angles, range(BLOCK, len(angles), BLOCK))
+    return torch.cat([_with_pre_and_post(node, _from_degrees(block, order)) for block in blocks])
 
 
 def _with_pre_and_post(node, rotation):

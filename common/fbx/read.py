@@ -19,6 +19,7 @@ from common.fbx.timing import choose_stack, curves_of, frame_clock
 from common.mocap import Mocap, Skeleton
 
 import numpy as np
+import torch
 
 STILL = 5e-6  # of the body's size: offsets that move less are taken to be still
 SCALED = 1e-3  # a scale that changes by more is reported
@@ -34,7 +35,7 @@ def load_fbx(path, skeleton=0, take=None):
     in which the body moves. A quaternion has the sign that the file's Euler angles give. Raises InputError, with the
     file's name, for what is no whole FBX or holds no body.
     """
-    with _naming(path):
+    with _naming(path), _one_thread():
         scene = read_scene(path)
         body = _choose_body(path, scene, skeleton)
         return _to_mocap(path, scene, body, take)
@@ -56,6 +57,17 @@ def _naming(path):
         raise InputError(f"{path}: cannot be read as FBX: {error}. Export the recording again.") from None
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is. Export a shorter take.") from None
+
+
+@contextlib.contextmanager
+def _one_thread():
+    """Many small steps: for torch, waiting for its other threads would cost far more than they bring."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
 
 
 def _choose_body(path, scene, skeleton):
