@@ -14,7 +14,7 @@ from common.fbx.bodies import describe, find_bodies
 from common.fbx.container import DamagedError
 from common.fbx.frame_rates import CUSTOM
 from common.fbx.joints import JointSetup
-from common.fbx.scene import read_scene
+from common.fbx.parse import read_scene
 from common.fbx.timing import choose_stack, curves_of, frame_clock
 from common.mocap import Mocap, Skeleton
 
@@ -87,7 +87,8 @@ def _choose_body(path, scene, skeleton):
         return bodies[found[0]]
     if not 0 <= skeleton < len(bodies):
         raise InputError(
-            f"{path}: has {len(bodies)} skeleton(s), {', '.join(map(repr, names))}; number {skeleton} (from 0) is not there."
+            f"{path}: has {len(bodies)} skeleton(s), {', '.join(map(repr, names))}; number {skeleton} (from 0) is not "
+            f"there."
         )
     if skeleton == 0 and len(bodies) > 1:
         others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:], 2))
@@ -211,10 +212,13 @@ def _report_limits(name, scene, stack, body, locals_):
     scaled = [(change, place) for change, place in scaled if change > SCALED]
     for change, place in scaled[:NAMED]:
         console.note(
-            f"{name}: the scale of {scene.nodes[place].name} changes by {change:.3g}; it only moves the joints below it."
+            f"{name}: the scale of {scene.nodes[place].name} changes by {change:.3g}; all that it does here is to move "
+            f"the joints below it."
         )
     if scaled[NAMED:]:
-        console.note(f"{name}: and so do the scales of {len(scaled) - NAMED} more joints, by up to {scaled[NAMED][0]:.3g}.")
+        console.note(
+            f"{name}: and so do the scales of {len(scaled) - NAMED} more joints, by up to {scaled[NAMED][0]:.3g}."
+        )
     driven = [place for place in body.places if scene.nodes[place].constraint and not curves_of(stack, [place])]
     for place in driven[:NAMED]:
         node = scene.nodes[place]

@@ -24,7 +24,8 @@ def choose_stack(name, scene, places, take):
         chosen = next((stack for stack in stacks if stack.name == take), None)
         if chosen is None:
             raise InputError(
-                f"{name}: has no take called {take!r}; it has {_quoted(stacks) or 'none'}. Set mocap_take to one of these."
+                f"{name}: has no take called {take!r}; it has {_quoted(stacks) or 'none'}. Set mocap_take to one of "
+                f"these."
             )
         return chosen
     motion = [sum(not curve.is_still for curve in curves_of(stack, places)) for stack in stacks]
@@ -76,7 +77,9 @@ def _frame_rate(name, scene, curves):
     of_keys = _key_rate(curves, scene.ticks_per_second)
     if of_keys is None or abs(stated / of_keys - max(round(stated / of_keys), 1)) < SAME_RATE:
         return stated
-    console.note(f"{name}: states {stated:.5g} frames per second, but its keys come at {of_keys:.5g}; using {of_keys:.5g}.")
+    console.note(
+        f"{name}: states {stated:.5g} frames per second, but its keys come at {of_keys:.5g}; using {of_keys:.5g}."
+    )
     return of_keys
 
 
