@@ -1,9 +1,10 @@
 """What ufbx, an independent FBX reader, says of a file: `python ufbx_child.py file.fbx out.npz`.
 
 A process of its own, since ufbx 0.0.5 hands out objects that it does not own: every object is fetched once, all are
-kept, nothing is ever freed, and the process leaves without cleaning up. out.npz has `names`, `parents` (0 is the scene's
-root, −1 its own parent), `bone`, `fps`, `frame_count`, `unit_m`, `axes`, `take`, and `positions` (T, N, 3): world
-positions in file units at every frame of the first take.
+kept, nothing is ever freed, and the process leaves without cleaning up.
+
+out.npz has `names`, `parents` (node 0 is the root of the scene, its parent −1), `bone`, `fps`, `frame_count`, `unit_m`,
+`axes`, `take`, and `positions` (T, N, 3): world positions in file units at every frame of the first take.
 """
 
 import gc

@@ -49,9 +49,9 @@ def file_angles(mocap):
     setup, rot_orders = setup_of(mocap), np.array(mocap.skeleton.rot_orders)
     rot_file = torch.from_numpy(np.ascontiguousarray(mocap.rot_local, dtype=np.float64))
     if setup.pre_rotation.any():
-        rot_file = quaternion.mul(quaternion.inv(_rotations(setup.pre_rotation)), rot_file)
+        rot_file = quaternion.mul(quaternion.inv(extra_rotations(setup.pre_rotation)), rot_file)
     if setup.post_rotation.any():
-        rot_file = quaternion.mul(rot_file, _rotations(setup.post_rotation))
+        rot_file = quaternion.mul(rot_file, extra_rotations(setup.post_rotation))
     angles = np.empty((*rot_file.shape[:2], 3))
     for order in np.unique(rot_orders):
         joints = np.flatnonzero(rot_orders == order)
@@ -60,6 +60,12 @@ def file_angles(mocap):
     return angles
 
 
-def _rotations(degrees):
+def rest_angles_of(mocap):
+    """(J, 3): the Euler angles of the rest pose, as `file_angles` has them."""
+    angles = setup_of(mocap).rest_rotation
+    return np.zeros((mocap.skeleton.joint_count, 3)) if angles is None else angles
+
+
+def extra_rotations(degrees):
     """Pre- or post-rotations (J, 3) about X, Y, Z -> (J, 4). Their order is always the same."""
     return quaternion.from_euler(torch.from_numpy(np.radians(degrees[:, ::-1].copy())), PRE_POST_ORDER)

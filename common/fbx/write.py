@@ -4,6 +4,7 @@ Lengths go out in the unit that the recording's own FBX file has, or in centimet
 level of the file is made here; `write_scene.py` makes what stands in it and `binary_write.py` the bytes.
 """
 
+import contextlib
 import secrets
 from pathlib import Path
 
@@ -28,16 +29,18 @@ def save_fbx(mocaps, path):
     axis, and OSError where the file cannot be written; an older file of that name is then left as it was.
     """
     mocaps = [mocaps] if isinstance(mocaps, Mocap) else list(mocaps)
-    _check_one_scene(mocaps, path)
+    check_one_scene(mocaps, path)
     version = binary_write.NARROW
     records = _file_records(mocaps, version)
     if binary_write.file_size(records, version) > binary_write.NARROW_LIMIT:
         version = binary_write.WIDE
         records = _file_records(mocaps, version)
-    _write_in_place(path, binary_write.file_chunks(records, version))
+    with whole_file(path) as partial, partial.open("xb") as file:
+        file.writelines(binary_write.file_chunks(records, version))
 
 
-def _check_one_scene(mocaps, path):
+def check_one_scene(mocaps, path):
+    """Takes can stand in one file that agree in frame rate and up axis. Raises InputError."""
     if not mocaps:
         raise InputError(f"{path}: no take to write. Give save_fbx at least one.")
     for other in mocaps[1:]:
@@ -49,16 +52,18 @@ def _check_one_scene(mocaps, path):
             )
 
 
-def _write_in_place(path, chunks):
-    """The whole file or none: written under a name of its own beside it, then renamed."""
+@contextlib.contextmanager
+def whole_file(path):
+    """A name beside `path` to write to. What stands there is moved into place at the end, or removed on an error."""
     path = Path(path)
     partial = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with partial.open("xb") as file:
-            file.writelines(chunks)
+        yield partial
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(partial):
+            error.filename = str(path)  # the name that the user knows
         raise
 
 

@@ -7,7 +7,7 @@ Shapes: T frames, J joints.
 """
 
 from common.fbx.binary_write import Record, array, boolean, double, int32, int64, text
-from common.fbx.channels import clean_name, file_angles, local_positions, setup_of
+from common.fbx.channels import clean_name, file_angles, local_positions, rest_angles_of, setup_of
 from common.fbx.properties import TEMPLATES, row, table
 
 import numpy as np
@@ -21,7 +21,12 @@ SUFFIXES = {
 }
 CURVE_PROPERTIES = {"T": "Lcl Translation", "R": "Lcl Rotation"}
 ORDERS = ("ZYX", "YZX", "XZY", "ZXY", "YXZ", "XYZ")  # by FBX number: FBX names them in the order of application
-TYPE_FLAGS = {"LimbNode": ("Skeleton",), "Root": ("Null", "Skeleton", "Root"), "Null": ("Null",)}
+TYPE_FLAGS = {  # of the kinds of node that are written as they came in; any other becomes a LimbNode
+    "LimbNode": ("Skeleton",),
+    "Limb": ("Skeleton",),
+    "Root": ("Null", "Skeleton", "Root"),
+    "Null": ("Null",),
+}
 BONE_SIZE_CM = 3.0  # how thick programs draw a joint
 LINEAR = 4
 NO_SLOPES = np.array([0, 0, 0x0D050D05, 0], dtype=np.uint32).view(np.float32)  # the third: bits of default weights
@@ -81,14 +86,24 @@ def add_take(scene, name, end):
 
 
 def add_skeleton(scene, layer, mocap, unit_cm, key_times):
-    """Add a take's joints and their curves, lengths in units of unit_cm; key_times as `array` makes them."""
+    """Add a take's joints and their curves, lengths in units of unit_cm; key_times as `array` makes them.
+
+    Every joint has curves for its rotation, since programs key what has some. Only ends that never leave the rest pose,
+    such as BVH's End Sites, stay without.
+    """
     skeleton, setup = mocap.skeleton, setup_of(mocap)
-    angles = file_angles(mocap)
+    angles, rest_angles = file_angles(mocap), rest_angles_of(mocap)
     rest_pos, positions = skeleton.rest_offsets / unit_cm, local_positions(mocap) / unit_cm
     models = []
     for joint in range(skeleton.joint_count):
-        moves, turns = _animated(skeleton, joint, positions[:, joint], rest_pos[joint], angles[:, joint])
-        models.append(_add_joint(scene, skeleton, setup, joint, rest_pos[joint], (moves, turns), unit_cm))
+        is_end = joint > 0 and joint not in skeleton.parents
+        moves = joint == 0 or _leaves(positions[:, joint], rest_pos[joint])
+        turns = not is_end or _leaves(angles[:, joint], rest_angles[joint])
+        rest = [
+            row("Lcl Translation", "Lcl Translation", *rest_pos[joint], flags="A+" if moves else "A"),
+            row("Lcl Rotation", "Lcl Rotation", *rest_angles[joint], flags="A+" if turns else "A"),
+        ]
+        models.append(_add_joint(scene, skeleton, setup, joint, rest, unit_cm))
         parent = skeleton.parents[joint]
         scene.connect(models[joint], models[parent] if parent >= 0 else 0)
         if moves:
@@ -97,15 +112,12 @@ def add_skeleton(scene, layer, mocap, unit_cm, key_times):
             _add_curves(scene, layer, models[joint], "R", key_times, angles[:, joint])
 
 
-def _animated(skeleton, joint, pos, rest_pos, angles):
-    """Whether a joint's offset and its rotation need curves. All joints have one for the rotation, so that a program
-    can key them; only ends that never leave the rest pose, such as BVH's End Sites, stay without."""
-    moves = joint == 0 or not np.allclose(pos, rest_pos, rtol=0, atol=1e-9 * max(1.0, np.abs(rest_pos).max()))
-    is_end = joint > 0 and joint not in skeleton.parents
-    return moves, not is_end or bool(np.abs(angles).max() > 1e-9)
+def _leaves(values, rest):
+    """Whether values (T, 3) are anywhere else than at rest (3,)."""
+    return not np.allclose(values, rest, rtol=0, atol=1e-9 * max(1.0, np.abs(rest).max()))
 
 
-def _add_joint(scene, skeleton, setup, joint, rest_pos, animated, unit_cm):
+def _add_joint(scene, skeleton, setup, joint, rest, unit_cm):
     """A joint's model and its node attribute: the model's id."""
     name = clean_name(skeleton.joint_names[joint])
     kind = setup.kinds[joint] if setup.kinds[joint] in TYPE_FLAGS else "LimbNode"
@@ -120,8 +132,7 @@ def _add_joint(scene, skeleton, setup, joint, rest_pos, animated, unit_cm):
         row("InheritType", "enum", int(setup.inherit_type[joint])),
         row("ScalingMax", "Vector3D", 0.0, 0.0, 0.0),
         row("DefaultAttributeIndex", "int", 0),
-        row("Lcl Translation", "Lcl Translation", *rest_pos, flags="A+" if animated[0] else "A"),
-        row("Lcl Rotation", "Lcl Rotation", 0.0, 0.0, 0.0, flags="A+" if animated[1] else "A"),
+        *rest,
         row("Lcl Scaling", "Lcl Scaling", 1.0, 1.0, 1.0, flags="A"),
     ]
     children = [Record("Version", (int32(232),)), table(*rows), Record("Shading", (boolean(True),))]
