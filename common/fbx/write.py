@@ -25,8 +25,9 @@ def save_fbx(mocaps, path):
     """Write one Mocap, or a list of them as several skeletons of one scene, as binary FBX.
 
     Names, hierarchy, rest pose, rotation orders, pre- and post-rotations, unit and axes are those of the recording.
-    Frame rate, unit, axes and take name are the first one's. Raises InputError where others differ in frame rate or up
-    axis, and OSError where the file cannot be written; an older file of that name is then left as it was.
+    Frame rate, unit, axes and take name are the first one's. Two skeletons may have the same joint names, though some
+    programs find joints by name (three.js does) or rename them (Blender does). Raises InputError where takes differ in
+    frame rate or up axis, and OSError where the file cannot be written; an older file is then left as it was.
     """
     mocaps = [mocaps] if isinstance(mocaps, Mocap) else list(mocaps)
     check_one_scene(mocaps, path)
@@ -56,7 +57,7 @@ def check_one_scene(mocaps, path):
 def whole_file(path):
     """A name beside `path` to write to. What stands there is moved into place at the end, or removed on an error."""
     path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(8)}.part")
+    partial = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
     try:
         yield partial
         partial.replace(path)

@@ -114,7 +114,7 @@ def add_skeleton(scene, layer, mocap, unit_cm, key_times):
 
 def _leaves(values, rest):
     """Whether values (T, 3) are anywhere else than at rest (3,)."""
-    return not np.allclose(values, rest, rtol=0, atol=1e-9 * max(1.0, np.abs(rest).max()))
+    return bool(np.abs(values - rest).max() > 1e-9 * max(1.0, np.abs(rest).max()))
 
 
 def _add_joint(scene, skeleton, setup, joint, rest, unit_cm):
