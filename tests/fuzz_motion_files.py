@@ -24,21 +24,37 @@ import traceback
 import zlib
 from pathlib import Path
 
-import conftest  # puts the project on the path
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it may be started from any folder
 
-from common import bvh, fbx
-from common.errors import InputError
-from common.fbx import container
-from common.fbx.container import Node, PackedArray
+from common import bvh, fbx  # noqa: E402
+from common.errors import InputError  # noqa: E402
+from common.fbx import container  # noqa: E402
+from common.fbx.container import Node, PackedArray  # noqa: E402
 
-import numpy as np
+import conftest  # noqa: E402
+import numpy as np  # noqa: E402
 
 SECONDS = 5  # that a case may take
 MEMORY = 1 << 30  # bytes that a worker may take beyond what it starts with
 LARGEST_SEED = 700_000  # bytes
 ABSURD = [0, 1, -1, 2, 14, 99, 255, 65535, 2**31 - 1, -(2**31), 2**32 - 1, 2**53, 2**62, 2**63 - 1, -(2**63)]
 ABSURD_FLOATS = [0.0, -1.0, 1e-300, 1e-9, 1e9, 1e18, 1e300, -1e300, np.nan, np.inf, -np.inf]
-WORDS = ["nan", "inf", "-inf", "1e400", "-1", "0", "99999999999999999999", "x", "", "{", "}", '"', "*9999999999", "1e-320"]
+WORDS = [
+    "nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "-1",
+    "0",
+    "99999999999999999999",
+    "x",
+    "",
+    "{",
+    "}",
+    '"',
+    "*9999999999",
+    "1e-320",
+]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -227,7 +243,9 @@ def stretch_takes(root, rng):
     second = 46186158000
     for node in walk(root):
         if node.name in ("P", "Property") and node.text(0) in ("LocalStart", "LocalStop") and rng.integers(4):
-            node.values[-1] = int(rng.choice([-166666 * second, 166666 * second, 10**9 * second // 30, 2**62, -(2**62)]))
+            node.values[-1] = int(
+                rng.choice([-166666 * second, 166666 * second, 10**9 * second // 30, 2**62, -(2**62)])
+            )
         if node.name == "LocalTime" and rng.integers(2):
             node.values = [int(-166666 * second), int(rng.choice([166666 * second, 2**62]))]
         if node.name == "KeyTime" and rng.integers(4) == 0 and isinstance(node.values[0], PackedArray):
@@ -243,7 +261,9 @@ def change_properties(root, rng):
         row = pick(chosen, rng)
         if row.values:
             place = int(rng.integers(3, len(row.values)))
-            row.values[place] = [float(rng.choice(ABSURD_FLOATS)), int(rng.choice(ABSURD[:12])), "word", b"raw"][rng.integers(4)]
+            row.values[place] = [float(rng.choice(ABSURD_FLOATS)), int(rng.choice(ABSURD[:12])), "word", b"raw"][
+                rng.integers(4)
+            ]
 
 
 def tangle(root, rng):
@@ -398,7 +418,8 @@ def run_cases(first, last, seed, keep=None):
     results = []
     while first < last:
         command = [sys.executable, __file__, "--work", str(first), str(last), "--seed", str(seed)]
-        worker = subprocess.Popen(command + (["--keep", keep] if keep else []), stdout=subprocess.PIPE, encoding="utf-8")
+        command += ["--keep", keep] if keep else []
+        worker = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
         running = None
         for line in worker.stdout:
             kind, number, name, damage, *rest = line.rstrip("\n").split("\t")

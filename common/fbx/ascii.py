@@ -21,8 +21,8 @@ BLANK = re.compile(r"(?:\s+|;[^\n]*)*")
 NAME = re.compile(r"([^\s:;\"{},]+)[^\S\n]*:")
 ITEM = r"(?:\"[^\"]*\"|[^\s\",:;{}]+)"
 LIST = re.compile(rf"[^\S\n]*({ITEM}?(?:\s*,\s*{ITEM}?)*)")
-ITEMS = re.compile(rf"({ITEM})?\s*(?:,|$)")
-LONG = 400  # characters; a longer list without text is kept as an array
+NUMBERS = re.compile(r"[-+0-9.eE,\s]*")
+LONG = 400  # characters; a longer list of nothing but numbers is kept as an array
 ESCAPES = {"&quot;": '"', "&cr;": "\r", "&lf;": "\n"}
 ESCAPE = re.compile("|".join(ESCAPES))
 
@@ -30,23 +30,28 @@ ESCAPE = re.compile("|".join(ESCAPES))
 class TextArray:
     """An array as it stands in a text file. `count` is the file's own word for it, or None."""
 
-    __slots__ = ("count", "text")
+    __slots__ = ("count", "known", "text")
 
-    def __init__(self, text, count):
-        self.text, self.count = text, count
+    def __init__(self, text, count, known):
+        self.text, self.count, self.known = text, count, known
 
     def unpack(self):
-        """(count,) numbers: int64 where all are whole, else float64."""
-        whole = not re.search(r"[.eEnN#]", self.text)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # how some NumPy versions report what is no number
-            try:
-                numbers = np.fromstring(self.text, np.int64 if whole else np.float64, sep=",")
-            except (DeprecationWarning, ValueError, OverflowError):
-                raise DamagedError(f"an array holds what is no number, after {self.text[:30].strip()!r}") from None
+        """(count,) numbers: int64 where all are whole, else float64. Equal texts give the same array."""
+        if self.text not in self.known:
+            self.known[self.text] = self._parse()
+        numbers = self.known[self.text]
         if self.count != len(numbers):
             raise DamagedError(f"an array says it has {self.count} numbers and has {len(numbers)}")
         return numbers
+
+    def _parse(self):
+        whole = not any(mark in self.text for mark in ".eEnN#")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # how some NumPy versions report what is no number
+            try:
+                return np.fromstring(self.text, np.int64 if whole else np.float64, sep=",")
+            except (DeprecationWarning, ValueError, OverflowError):
+                raise DamagedError(f"an array holds what is no number, after {self.text[:30].strip()!r}") from None
 
 
 def parse_ascii(text):
@@ -56,7 +61,7 @@ def parse_ascii(text):
 
 class _Text:
     def __init__(self, text):
-        self.text, self.at = text, 0
+        self.text, self.at, self.known = text, 0, {}
 
     def fail(self, message):
         line = self.text.count("\n", 0, self.at) + 1
@@ -107,21 +112,30 @@ class _Text:
         return node
 
     def values(self):
+        if (numbers := self._long_numbers()) is not None:
+            self.at += len(numbers)
+            return [TextArray(numbers, numbers.count(",") + 1, self.known)]
         match = LIST.match(self.text, self.at)
         self.at = match.end()
-        text = match[1]
-        if not text:
-            return []
-        if len(text) > LONG and '"' not in text and not re.search(r"[A-DF-MO-Za-df-mo-z]", text):
-            return [TextArray(text, text.count(",") + 1)]
-        return [_value(item) for item in ITEMS.findall(text)[: text.count(",") + 1 if '"' not in text else None]]
+        return [_value(item) for item in re.findall(ITEM, match[1])]
+
+    def _long_numbers(self):
+        """The text of the list that starts here, if it is long and holds nothing but numbers; else None."""
+        run = NUMBERS.match(self.text, self.at)[0]
+        run = run.rstrip()
+        if len(run) <= LONG:
+            return None
+        if run[-1] in "eE" and run[-2].isspace():  # the name of the next node starts so
+            run = run[:-1].rstrip()
+        after = self.text[self.at + len(run) : self.at + len(run) + 1]
+        return run if len(run) > LONG and not run.endswith(",") and after in ("\n", "\r", " ", "\t", "}", "") else None
 
     def _fold_array(self, node):
         """`Name: *3 { a: 0,1,2 }` holds an array, as the binary encoding has it in one value."""
         declared = node.values[0] if len(node.values) == 1 and isinstance(node.values[0], str) else ""
         if not re.fullmatch(r"\*\d{1,12}", declared):
             return
-        node.values = [TextArray(self._array_text(node), int(declared[1:]))]
+        node.values = [TextArray(self._array_text(node), int(declared[1:]), self.known)]
         node.children = []
 
     def _array_text(self, node):

@@ -14,7 +14,7 @@ from common.fbx.container import DamagedError
 import numpy as np
 
 CONSTANT, LINEAR, CUBIC = 0x2, 0x4, 0x8
-AUTO, TCB = 0x100, 0x200  # how the slopes of a cubic key come about; else they are given
+TCB, GIVEN = 0x200, 0x400  # where the slopes of a cubic key come from; if neither is set, from its neighbours
 CONSTANT_NEXT = 0x100  # on a constant key: the value of the next key, at once
 TIME_INDEPENDENT, CLAMPED, PROGRESSIVE = 0x2000, 0x1000, 0x4000  # on an auto key
 WEIGHTED_RIGHT, WEIGHTED_LEFT = 0x1000000, 0x2000000  # of the segment's two handles: the first, the second
@@ -92,7 +92,7 @@ def sample(curve, at, places, ticks_per_second):
 
 
 def _has_slopes(curve):
-    given = (curve.flags & CUBIC != 0) & (curve.flags & (AUTO | TCB) == 0)
+    given = (curve.flags & CUBIC != 0) & (curve.flags & TCB == 0) & (curve.flags & GIVEN != 0)
     return len(curve.values) > 1 and bool(curve.slopes[given].any())
 
 
@@ -126,13 +126,18 @@ def _cubic(curve, rows, keys, parts, ticks_per_second):
     right, left = _key_slopes(curve, rows, ticks_per_second)
     start, end = curve.values[keys], curve.values[keys + 1]
     seconds = (curve.times[keys + 1] - curve.times[keys]) / ticks_per_second
-    flags = curve.flags[rows[keys]]
-    first = np.where(flags & WEIGHTED_RIGHT, curve.weights[rows[keys], 0], THIRD)
-    second = np.where(flags & WEIGHTED_LEFT, curve.weights[rows[keys], 1], THIRD)
+    first, second = (lengths[keys] for lengths in _handles(curve, rows))
     s = _solve_time(parts, first, second)
     handles = start + right[keys] * first * seconds, end - left[keys] * second * seconds
     r = 1 - s
     return r * r * r * start + 3 * r * r * s * handles[0] + 3 * r * s * s * handles[1] + s * s * s * end
+
+
+def _handles(curve, rows):
+    """Lengths (K,) of the handle at every key, and of that at the next key, as parts of the segment between them."""
+    flags = curve.flags[rows]
+    first = np.where(flags & WEIGHTED_RIGHT, curve.weights[rows, 0], THIRD)
+    return first, np.where(flags & WEIGHTED_LEFT, curve.weights[rows, 1], THIRD)
 
 
 def _solve_time(parts, first, second):
@@ -161,7 +166,7 @@ def _key_slopes(curve, rows, ticks_per_second):
     """Slopes (K,) at every key towards its right, and at the next key from its left."""
     right, left = curve.slopes[rows, 0].copy(), curve.slopes[rows, 1].copy()
     flags = curve.flags[rows]
-    computed = (flags & CUBIC != 0) & (flags & (AUTO | TCB) != 0)
+    computed = (flags & CUBIC != 0) & ((flags & GIVEN == 0) | (flags & TCB != 0))
     if computed.any() and len(right) > 1:
         seconds = np.diff(curve.times) / ticks_per_second
         steps = np.diff(curve.values) / np.maximum(seconds, 1e-12)  # (K − 1,) slopes of the straight lines
@@ -177,19 +182,23 @@ def _key_slopes(curve, rows, ticks_per_second):
 
 
 def _auto_slopes(curve, rows, seconds, steps):
-    """Slopes (K,) as an auto key has them: flat at both ends, else through the neighbours."""
-    slopes = np.zeros(len(curve.values))
-    flags = curve.flags[rows][1:-1]
-    before, after = steps[:-1], steps[1:]
-    share = seconds[:-1] / np.maximum(seconds[:-1] + seconds[1:], 1e-12)
-    through = before * share + after * (1 - share)  # the straight line from neighbour to neighbour
-    balanced = before * (1 - share) + after * share  # the parabola through all three keys
-    inner = np.where(flags & TIME_INDEPENDENT, balanced, through)
-    level = np.minimum(np.abs(np.diff(curve.values))[:-1], np.abs(np.diff(curve.values))[1:]) < 1e-6
-    inner = np.where((flags & CLAMPED != 0) & level, 0.0, inner)
-    limited = np.sign(inner) * np.minimum(np.abs(inner), 3 * np.minimum(np.abs(before), np.abs(after)))
-    slopes[1:-1] = np.where(flags & PROGRESSIVE, np.where(before * after > 0, limited, 0.0), inner)
-    return slopes
+    """Slopes (K,) as auto keys have them: the mean of the slopes to both neighbours or, time-independent, the slope from
+    one neighbour to the other. A clamped key is flat beside an equal one; a progressive key also at an end and at a
+    peak, and nowhere so steep that the curve would overshoot. Found by comparison with MotionBuilder and ufbx."""
+    flags = curve.flags[rows]
+    before, after = np.append(steps[:1], steps), np.append(steps, steps[-1:])
+    slopes = (before + after) / 2
+    values = curve.values.astype(np.float64)
+    through = (values[2:] - values[:-2]) / np.maximum(seconds[:-1] + seconds[1:], 1e-12)
+    slopes[1:-1] = np.where(flags[1:-1] & TIME_INDEPENDENT, through, slopes[1:-1])
+    level = np.minimum(np.abs(before), np.abs(after)) < 1e-6
+    slopes = np.where((flags & CLAMPED != 0) & level, 0.0, slopes)
+    right, left = _handles(curve, rows)
+    left = np.append(THIRD, left[:-1])  # each key's own
+    steepest = np.minimum(np.abs(before) / np.maximum(left, 1e-4), np.abs(after) / np.maximum(right, 1e-4))
+    limited = np.sign(slopes) * np.minimum(np.abs(slopes), steepest)
+    limited[[0, -1]] = 0.0
+    return np.where(flags & PROGRESSIVE, np.where(before * after > 0, limited, 0.0), slopes)
 
 
 def _tcb_slopes(curve, rows, steps):
@@ -198,6 +207,8 @@ def _tcb_slopes(curve, rows, steps):
     before, after = np.append(steps[:1], steps), np.append(steps, steps[-1:])
     into = (1 - tension) * ((1 - continuity) * (1 + bias) * before + (1 + continuity) * (1 - bias) * after) / 2
     out = (1 - tension) * ((1 + continuity) * (1 + bias) * before + (1 - continuity) * (1 - bias) * after) / 2
+    into[-1] = ((1 - tension) * (1 - continuity) * (1 + bias) * before)[-1]
+    out[0] = ((1 - tension) * (1 - continuity) * (1 - bias) * after)[0]
     return into, out
 
 
@@ -211,15 +222,25 @@ def _extrapolate(curve, at, ticks_per_second):
     rise = float(curve.values[-1] - curve.values[0])
     for side, ((mode, count), where) in enumerate(outside):
         if mode == "K":
-            edge, key = (first, 0) if side == 0 else (last, -1)
-            right, left = _key_slopes(curve, _rows(curve), ticks_per_second)
-            slope = right[key] if side == 0 else left[max(len(left) - 2, 0)]
-            added[where] = (at[where] - edge) / ticks_per_second * slope
+            edge = last if side else first
+            added[where] = (at[where] - edge) / ticks_per_second * _edge_slope(curve, side, ticks_per_second)
         elif mode in ("R", "M", "A"):
             turns = (at[where] - first) // (last - first)  # negative before the first key
             inside = (at[where] - first) - turns * (last - first)
-            held = np.abs(np.where(turns < 0, turns, turns)) > count if count >= 0 else np.zeros(len(turns), bool)
+            held = np.abs(turns) > count if count >= 0 else np.zeros(len(turns), bool)
             inside = np.where((turns % 2 != 0) & (mode == "M"), (last - first) - inside, inside)
             folded[where] = np.where(held, folded[where], first + inside)
             added[where] = np.where(mode == "A", np.where(held, np.sign(turns) * count, turns) * rise, 0.0)
     return folded, added
+
+
+def _edge_slope(curve, side, ticks_per_second):
+    """The slope at the first key (side 0) or the last one (side 1), within the segment there."""
+    start = len(curve.values) - 2 if side else 0
+    flags = curve.flags[_rows(curve)[start]]
+    if flags & CONSTANT:
+        return 0.0
+    if flags & CUBIC:
+        return _key_slopes(curve, _rows(curve), ticks_per_second)[side][start]
+    seconds = (curve.times[start + 1] - curve.times[start]) / ticks_per_second
+    return (float(curve.values[start + 1]) - float(curve.values[start])) / max(seconds, 1e-12)

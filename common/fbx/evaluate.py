@@ -98,7 +98,7 @@ def property_values(scene, stack, place, name, clock, default=(0.0, 0.0, 0.0)):
         channel = layer.channels.get((place, name))
         if channel is None:
             continue
-        values = _channel_values(channel, result[0], clock)
+        values = _channel_values(channel, default if index else result[0], clock)
         result = values if index == 0 else _blend(layer, name, node, result, values, _weight(layer, clock))
     return result
 

@@ -2,10 +2,10 @@
 
 from common.fbx.container import DamagedError
 from common.fbx.curves import (
-    AUTO,
     CONSTANT,
     CONSTANT_NEXT,
     CUBIC,
+    GIVEN,
     LATEST,
     LINEAR,
     PROGRESSIVE,
@@ -107,8 +107,9 @@ def _key(mode, rest):
         flags |= TCB
         slopes = (given + slopes)[:3]
     elif letter in ("a", "p") or len(given) < 2:
-        flags |= AUTO | (PROGRESSIVE if letter == "p" else 0)
+        flags |= PROGRESSIVE if letter == "p" else 0
     else:
+        flags |= GIVEN
         slopes = [*given[:2], 0.0]
     rest = rest[1 + len(given) :]
     weights, numbers = [THIRD, THIRD], _leading_numbers(rest[1:])
