@@ -24,6 +24,7 @@ class Skeleton:
     rest_offsets: np.ndarray  # (J, 3) the offsets of the rest pose, as the file states them
     channels: list | None = None  # BVH: per joint its channels in order, as "Xposition"
     is_end_site: np.ndarray | None = None  # BVH: (J,) True where a nameless end stands instead of a joint
+    fbx: object = None  # FBX: the common.fbx.joints.JointSetup that an export repeats
 
     @property
     def joint_count(self):

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from common import console, kinematics, quaternion
-from common.bvh.channels import CHANNEL_NAMES, POSITIONS, ROTATIONS
+from common.bvh.channels import CHANNEL_NAMES, POSITIONS, ROTATIONS, end_site_name
 from common.errors import InputError
 from common.mocap import Mocap, Skeleton
 
@@ -122,9 +122,8 @@ def _parse_hierarchy(path, lines):
 
 
 def _end_site_name(joints, parent):
-    """<parent>_Nub, and <parent>_Nub2, … for further ends of the same joint."""
-    count = 1 + sum(joint["end_site"] and joint["parent"] == parent for joint in joints)
-    return f"{joints[parent]['name']}_Nub{count if count > 1 else ''}"
+    earlier = sum(joint["end_site"] and joint["parent"] == parent for joint in joints)
+    return end_site_name(joints[parent]["name"], earlier)
 
 
 class _Words:

@@ -3,11 +3,13 @@
 Shapes: T frames, J joints.
 """
 
+import dataclasses
 import math
+import re
 from pathlib import Path
 
 from common import kinematics, quaternion
-from common.bvh.channels import POSITIONS
+from common.bvh.channels import POSITIONS, end_site_name
 
 import numpy as np
 import torch
@@ -16,10 +18,13 @@ import torch
 def save_bvh(mocap, path):
     """Write a Mocap as BVH in the file's own unit, with its hierarchy, names, channels and frame time.
 
-    Euler angles are unrolled. A joint that turns about an axis it has no channel for gets that channel.
+    Euler angles are unrolled. A joint that turns about an axis it has no channel for gets that channel. A take from
+    another format gets the usual channels, and End Sites where they were before it went through that format.
     """
-    skeleton = mocap.skeleton
     angles = _euler_degrees(mocap)
+    if mocap.skeleton.channels is None:
+        mocap = dataclasses.replace(mocap, skeleton=_as_bvh(mocap.skeleton, angles))
+    skeleton = mocap.skeleton
     channels = [_channels_to_write(skeleton, joint, angles[:, joint]) for joint in range(skeleton.joint_count)]
     lines = ["HIERARCHY", *_hierarchy_lines(skeleton, channels, 1.0 / mocap.unit_cm)]
     frame_time = _plain(float(f"{1.0 / mocap.fps:.10g}"))
@@ -37,6 +42,26 @@ def _euler_degrees(mocap):
         joints = np.flatnonzero(rot_orders == order)
         angles[:, joints] = np.degrees(quaternion.to_euler(rot_local[:, joints], str(order)).numpy())
     return angles
+
+
+def _as_bvh(skeleton, angles):
+    """A skeleton of another format with channels and End Sites, given its Euler angles (T, J, 3)."""
+    tolerance = 1e-6 * np.abs(skeleton.rest_offsets).max()
+    moves = (
+        np.abs(skeleton.offsets - skeleton.rest_offsets).reshape(-1, skeleton.joint_count, 3).max((0, 2)) > tolerance
+    )
+    moves[0] = True  # the root carries the path
+    still = ~moves & (np.abs(angles).max(axis=(0, 2)) < 1e-6)
+    ends = np.zeros(skeleton.joint_count, dtype=bool)
+    for parent, joint in kinematics.bones(skeleton):
+        earlier = np.count_nonzero(ends & (skeleton.parents == parent))
+        name = end_site_name(skeleton.joint_names[parent], earlier)
+        ends[joint] = still[joint] and joint not in skeleton.parents and skeleton.joint_names[joint] == name
+    channels = [
+        (*(POSITIONS if moves[joint] else ()), *(f"{axis}rotation" for axis in skeleton.rot_orders[joint]))
+        for joint in range(skeleton.joint_count)
+    ]
+    return dataclasses.replace(skeleton, channels=channels, is_end_site=ends)
 
 
 def _channels_to_write(skeleton, joint, angles):
@@ -66,7 +91,7 @@ def _hierarchy_lines(skeleton, channels, scale):
             continue
         keyword = "ROOT" if depth == 0 else "JOINT"
         lines.append(
-            f"{indent}End Site" if skeleton.is_end_site[joint] else f"{indent}{keyword} {skeleton.joint_names[joint]}"
+            f"{indent}End Site" if skeleton.is_end_site[joint] else f"{indent}{keyword} {_plain_name(skeleton, joint)}"
         )
         lines.append(f"{indent}{{")
         lines.append(f"{indent}\tOFFSET {' '.join(_plain(value) for value in offsets[joint])}")
@@ -99,3 +124,8 @@ def _motion_lines(mocap, channels, angles):
 def _plain(value):
     """The shortest decimal that reads back as the same float, never with an exponent."""
     return np.format_float_positional(value, trim="-")
+
+
+def _plain_name(skeleton, joint):
+    """A name on one line: other formats allow line ends and other control characters in it, or none at all."""
+    return re.sub(r"[\x00-\x1f\x7f]", "_", skeleton.joint_names[joint]).strip() or f"joint{joint}"

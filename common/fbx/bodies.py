@@ -1,0 +1,110 @@
+"""Which nodes of a scene are a body: the skeletons of a file, each a tree of joints.
+
+A joint is a node with a limb attribute. Plain nodes between joints are joints too; plain nodes above the first joint
+are not, and their motion and scale are folded into the body's. Where a file has no limb node at all, a tree of nodes
+that move together is taken for the body: camera trackers and old Biped files write such.
+"""
+
+import collections
+import dataclasses
+
+from common.fbx.scene import LIMBS
+
+SMALL = 4  # a skeleton with fewer joints than the largest one has, divided by this, is a prop or a control
+FEWEST_MOVING = 6  # plain nodes that make a body
+FEWEST_LEVELS = 3
+NO_BODY = ("Camera", "Light", "CameraSwitcher", "Optical", "Marker", "IKEffector", "FKEffector")
+
+
+@dataclasses.dataclass(eq=False)
+class Body:
+    """The joints of one body as places in Scene.nodes, parents before children; the first is the root."""
+
+    name: str  # of the root joint
+    places: list
+    above: list  # plain nodes above the root, from the top down
+
+
+def find_bodies(scene):
+    """All bodies of a scene in file order, without props; an empty list where there is none."""
+    limbs = {place for place, node in enumerate(scene.nodes) if node.kind in LIMBS}
+    if limbs:
+        trees = [_with_below(scene, root, limbs) for root in _tops(scene, limbs)]
+    else:
+        moving = _moving_nodes(scene)
+        trees = [_with_below(scene, root, moving) for root in _tops(scene, moving)]
+        trees = [_with_ends(scene, tree) for tree in trees if _is_body(scene, tree, moving)]
+    largest = max(map(len, trees), default=0)
+    return [_body(scene, tree) for tree in trees if len(tree) * SMALL >= largest]
+
+
+def _body(scene, tree):
+    above, place = [], scene.nodes[tree[0]].parent
+    while place >= 0:
+        above.insert(0, place)
+        place = scene.nodes[place].parent
+    return Body(scene.nodes[tree[0]].name, tree, above)
+
+
+def _tops(scene, chosen):
+    """Those of the chosen nodes that have none of them above."""
+    below, tops = set(), []
+    for place, node in enumerate(scene.nodes):  # parents come first
+        if node.parent in chosen or node.parent in below:
+            below.add(place)
+        elif place in chosen:
+            tops.append(place)
+    return tops
+
+
+def _with_below(scene, root, chosen):
+    """The root, the chosen nodes below it, and what lies between."""
+    needed = set()
+    for place in sorted(chosen, reverse=True):
+        while place >= 0 and place not in needed:
+            needed.add(place)
+            place = scene.nodes[place].parent
+    tree = [root]
+    inside = {root}
+    for place in range(root + 1, len(scene.nodes)):
+        if scene.nodes[place].parent in inside and place in needed:
+            inside.add(place)
+            tree.append(place)
+    return tree
+
+
+def _moving_nodes(scene):
+    return {
+        place
+        for stack in scene.stacks
+        for layer in stack.layers
+        for (place, name), channel in layer.channels.items()
+        if name == "Lcl Rotation"
+        and scene.nodes[place].kind not in NO_BODY
+        and any(curve is not None and not curve.is_still for curve in channel.curves)
+    }
+
+
+def _is_body(scene, tree, moving):
+    levels = {}
+    for place in tree:
+        levels[place] = levels.get(scene.nodes[place].parent, 0) + 1
+    return len(moving.intersection(tree)) >= FEWEST_MOVING and max(levels.values()) >= FEWEST_LEVELS
+
+
+def _with_ends(scene, tree):
+    """The tree with the ends that do not move: children of the same kind, with nothing below them."""
+    inside = set(tree)
+    parents = {node.parent for node in scene.nodes}
+    ends = [
+        place
+        for place, node in enumerate(scene.nodes)
+        if node.parent in inside and place not in parents and node.kind == scene.nodes[node.parent].kind
+    ]
+    return sorted(inside.union(ends))  # places go down the tree, so parents stay first
+
+
+def describe(scene):
+    """What a scene without a body holds, in words."""
+    kinds = collections.Counter(node.kind or "node" for node in scene.nodes)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6)) or "no nodes at all"

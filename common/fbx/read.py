@@ -1,0 +1,230 @@
+"""FBX in: one body of a file, over one take, as a Mocap.
+
+Shapes: T frames, J joints. What moves a joint inside its parent, be it a curve, a pivot or a scale, ends up in the
+offsets, so that forward kinematics gives the file's own joint positions whatever the file does.
+"""
+
+import contextlib
+from pathlib import Path
+
+from common import console
+from common.errors import InputError
+from common.fbx import evaluate
+from common.fbx.bodies import describe, find_bodies
+from common.fbx.container import DamagedError
+from common.fbx.frame_rates import CUSTOM
+from common.fbx.joints import JointSetup
+from common.fbx.parse import read_scene
+from common.fbx.timing import choose_stack, curves_of, frame_clock
+from common.mocap import Mocap, Skeleton
+
+import numpy as np
+import torch
+
+STILL = 5e-6  # of the body's size: offsets that move less are taken to be still
+SCALED = 1e-3  # a scale that changes by more is reported
+NAMED = 5  # joints in one message
+LARGEST = 1e9  # cm from the origin, and a scale: what is beyond is damage
+UNITS = (1e-6, 1e6)  # centimetres per unit
+
+
+def load_fbx(path, skeleton=0, take=None):
+    """Read one body of an FBX file as a Mocap, lengths in centimetres.
+
+    `skeleton` is its number, from 0, or the name of its root joint; `take` the name of a take, by default the first
+    in which the body moves. A quaternion has the sign that the file's Euler angles give. Raises InputError, with the
+    file's name, for what is no whole FBX or holds no body.
+    """
+    with _naming(path), _one_thread():
+        scene = read_scene(path)
+        body = _choose_body(path, scene, skeleton)
+        return _to_mocap(path, scene, body, take)
+
+
+def skeleton_names(path):
+    """The root joints' names of all bodies in an FBX file, in the order of their numbers."""
+    with _naming(path):
+        return [body.name for body in find_bodies(read_scene(path))]
+
+
+@contextlib.contextmanager
+def _naming(path):
+    """Turn what only says what is damaged into a message for the user."""
+    try:
+        with np.errstate(all="ignore"):  # the results are checked instead
+            yield
+    except DamagedError as error:
+        raise InputError(f"{path}: cannot be read as FBX: {error}. Export the recording again.") from None
+    except MemoryError:
+        raise InputError(f"{path}: needs more memory than there is. Export a shorter take.") from None
+
+
+@contextlib.contextmanager
+def _one_thread():
+    """Many small steps: for torch, waiting for its other threads would cost far more than they bring."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
+def _choose_body(path, scene, skeleton):
+    bodies = find_bodies(scene)
+    if not bodies:
+        raise InputError(
+            f"{path}: holds no skeleton, and no nodes that move as a body; it holds {describe(scene)}. "
+            f"Export the skeleton with its animation."
+        )
+    names = [body.name for body in bodies]
+    if isinstance(skeleton, str):
+        found = [i for i, name in enumerate(names) if name == skeleton] or [
+            i for i, body in enumerate(bodies) if skeleton in _other_names(scene, body)
+        ]
+        if len(found) != 1:
+            raise InputError(f"{path}: has no skeleton called {skeleton!r}; it has {', '.join(map(repr, names))}.")
+        return bodies[found[0]]
+    if not 0 <= skeleton < len(bodies):
+        raise InputError(
+            f"{path}: has {len(bodies)} skeleton(s), {', '.join(map(repr, names))}; number {skeleton} (from 0) is not "
+            f"there."
+        )
+    if skeleton == 0 and len(bodies) > 1:
+        others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:], 2))
+        console.note(f"{Path(path).name}: reading the skeleton {names[0]!r}; it also holds {others}.")
+    return bodies[skeleton]
+
+
+def _other_names(scene, body):
+    """What else a body may be called by: its name without the namespace, the namespace, a node above it."""
+    return {*body.name.rsplit(":", 1), *(scene.nodes[place].name for place in body.above)}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# from scene to take
+
+
+def _to_mocap(path, scene, body, take):
+    name = Path(path).name
+    places = [*body.above, *body.places]
+    stack = choose_stack(name, scene, places, take)
+    clock, fps = frame_clock(name, scene, stack, places)
+    unit_cm = float(scene.setting("UnitScaleFactor", 1.0))
+    if not UNITS[0] <= unit_cm <= UNITS[1]:
+        raise DamagedError(f"its unit is {unit_cm:g} centimetres")
+    root, offsets, locals_ = _place_joints(scene, stack, body, clock)
+    _, rest, _ = _place_joints(scene, None, body, clock)
+    rest_offsets = np.concatenate(rest) * unit_cm
+    offsets = _still_or_moving(offsets, unit_cm)
+    rot_local = np.empty((len(clock.ticks), len(body.places), 4))
+    for joint, local in enumerate(locals_):
+        rot_local[:, joint] = (local.rotation if joint else root.rotation).numpy()
+    root_pos = np.broadcast_to(root.position * unit_cm, (len(clock.ticks), 3)).copy()
+    _check_sizes(rot_local, root_pos, offsets, rest_offsets)
+    offsets[..., 0, :] = rest_offsets[0]
+    _report_limits(name, scene, stack, body, locals_)
+    skeleton = Skeleton(
+        name=body.name,
+        joint_names=[scene.nodes[place].name for place in body.places],
+        parents=np.array([_joint_parent(scene, body, place) for place in body.places], dtype=np.int64),
+        offsets=offsets,
+        rot_orders=[evaluate.rotation_order(scene.nodes[place])[0] for place in body.places],
+        rest_offsets=rest_offsets,
+        fbx=_joint_setup(scene, stack, body),
+    )
+    return Mocap(skeleton, rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)
+
+
+def _joint_parent(scene, body, place):
+    parent = scene.nodes[place].parent
+    return body.places.index(parent) if place != body.places[0] else -1
+
+
+def _place_joints(scene, stack, body, clock):
+    """The root's World, per joint its offset (T, 3) or (1, 3) in its parent's axes, and per joint its Local.
+
+    The offset of a joint is what the parent's stretch makes of its translation. The root's is its place in the scene.
+    """
+    places = [*body.above, *body.places]
+    locals_ = evaluate.local_transforms(scene, stack, places, clock)
+    root = None
+    for place, local in zip([*body.above, body.places[0]], locals_, strict=False):
+        root = evaluate.compose(root, scene.nodes[place], local)
+    locals_ = locals_[len(body.above) :]
+    stretches, offsets = {body.places[0]: root.stretch}, [root.position]
+    for place, local in zip(body.places[1:], locals_[1:], strict=True):
+        node = scene.nodes[place]
+        parent = stretches[node.parent]
+        offsets.append(evaluate.stretched(parent.whole, local.translation))
+        stretches[place] = evaluate.stretch_of(parent, node, local)
+    return root, offsets, locals_
+
+
+def _still_or_moving(offsets, unit_cm):
+    """(J, 3) where all offsets but the root's hold still, else (T, J, 3)."""
+    size = sum(np.linalg.norm(offset[0]) for offset in offsets[1:])
+    if all(len(offset) == 1 or np.ptp(offset, axis=0).max() <= STILL * size for offset in offsets[1:]):
+        return np.array([offset[0] for offset in offsets]) * unit_cm
+    count = max(map(len, offsets))
+    return np.stack([np.broadcast_to(offset, (count, 3)) for offset in offsets], axis=1) * unit_cm
+
+
+def _check_sizes(rot_local, *lengths):
+    if not np.isfinite(rot_local).all() or not all((np.abs(part) < LARGEST).all() for part in lengths):
+        raise DamagedError("its nodes leave all bounds: scales, offsets or angles are no sensible numbers")
+
+
+def _up_axis(scene):
+    axis = int(scene.setting("UpAxis", 1))
+    return "XYZ"[axis] if axis in (0, 1, 2) else "Y"
+
+
+def _joint_setup(scene, stack, body):
+    nodes = [scene.nodes[place] for place in body.places]
+    turns = [evaluate.pre_and_post(node) for node in nodes]
+    settings = zip(("UpAxis", "FrontAxis", "CoordAxis"), (1, 2, 0), strict=True)
+    mode = int(scene.setting("TimeMode", 0))
+    return JointSetup(
+        pre_rotation=np.array([pre for pre, _ in turns]),
+        post_rotation=np.array([post for _, post in turns]),
+        inherit_type=np.array([evaluate.inherit_type(node) for node in nodes]),
+        kinds=[node.kind for node in nodes],
+        axes=tuple(
+            int(scene.setting(name + part, value))
+            for name, default in settings
+            for part, value in (("", default), ("Sign", 1))
+        ),
+        time_mode=mode,
+        custom_fps=float(scene.setting("CustomFrameRate", -1)) if mode == CUSTOM else -1.0,
+        take_name=stack.name if stack else "Take 001",
+        rest_rotation=np.array([node.vector("Lcl Rotation", (0, 0, 0)) for node in nodes]),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# what a Mocap cannot hold
+
+
+def _report_limits(name, scene, stack, body, locals_):
+    changes = [float(np.ptp(local.scale, axis=0).max()) for local in locals_]
+    scaled = sorted(zip(changes, body.places, strict=True), reverse=True)
+    scaled = [(change, place) for change, place in scaled if change > SCALED]
+    for change, place in scaled[:NAMED]:
+        console.note(
+            f"{name}: the scale of {scene.nodes[place].name} changes by {change:.3g}; all that it does here is to move "
+            f"the joints below it."
+        )
+    if scaled[NAMED:]:
+        console.note(
+            f"{name}: and so do the scales of {len(scaled) - NAMED} more joints, by up to {scaled[NAMED][0]:.3g}."
+        )
+    driven = [place for place in body.places if scene.nodes[place].constraint and not curves_of(stack, [place])]
+    for place in driven[:NAMED]:
+        node = scene.nodes[place]
+        console.note(
+            f"{name}: {node.name} is driven by a constraint ({node.constraint}) and has no keys of its own: it stands "
+            f"still here. Bake the motion to keys before exporting."
+        )
+    if driven[NAMED:]:
+        console.note(f"{name}: and so are {len(driven) - NAMED} more joints.")

@@ -1,0 +1,117 @@
+"""Which take of a file is read, and at which times: the stack, the frame rate, the frames."""
+
+from common import console
+from common.errors import InputError
+from common.fbx.container import DamagedError
+from common.fbx.evaluate import Clock, heard_layers
+from common.fbx.frame_rates import CUSTOM, RATES
+from common.fbx.scene import PATHS
+
+import numpy as np
+
+DEFAULT_FPS = 30.0  # what mode 0 means
+RATE_RANGE = (0.1, 10000.0)  # frames per second that a file can mean
+DENSE = (10, 20.0)  # keys, and keys per second, from which even spacing is a recording's and no animator's
+SAME_RATE = 5e-4
+JOINT_FRAMES = 3_000_000  # poses of single joints that any file may ask for, whatever it holds; with
+JOINT_FRAMES_PER_BYTE = 2  # this, what a large file may
+
+
+def choose_stack(name, scene, places, take):
+    """The stack called `take`, or else the first in which the body moves; None where a file has no stack."""
+    stacks = scene.stacks
+    if take is not None:
+        chosen = next((stack for stack in stacks if stack.name == take), None)
+        if chosen is None:
+            raise InputError(
+                f"{name}: has no take called {take!r}; it has {_quoted(stacks) or 'none'}. Set mocap_take to one of "
+                f"these."
+            )
+        return chosen
+    motion = [sum(not curve.is_still for curve in curves_of(stack, places)) for stack in stacks]
+    moving = [stack for stack, count in zip(stacks, motion, strict=True) if count > 0.1 * max(motion)]
+    if not moving:
+        console.note(f"{name}: nothing moves in it; there is a pose, but no motion.")
+        return stacks[0] if stacks else None
+    if len(moving) > 1:
+        others = _quoted(moving[1:])
+        console.note(f"{name}: reading the take {moving[0].name!r}; set mocap_take for another: {others}.")
+    return moving[0]
+
+
+def _quoted(stacks):
+    return ", ".join(repr(stack.name) for stack in stacks[:12])
+
+
+def curves_of(stack, places):
+    """All curves that turn, move or scale the nodes at `places`, with keys in them."""
+    wanted = set(places)
+    return [
+        curve
+        for layer in heard_layers(stack)
+        for (place, name), channel in layer.channels.items()
+        if place in wanted and name in PATHS
+        for curve in channel.curves
+        if curve is not None and len(curve.values)
+    ]
+
+
+def frame_clock(name, scene, stack, places):
+    """The Clock of every frame of a stack, and its frames per second."""
+    curves = curves_of(stack, places)
+    fps = _frame_rate(name, scene, curves)
+    frame = scene.ticks_per_second / fps
+    start, stop = _span(name, scene, stack, curves, frame, len(places))
+    count = int((stop - start) / frame + 1e-3) + 1
+    ticks = start + np.rint(np.arange(count) * frame).astype(np.int64)
+    return Clock(ticks, scene.ticks_per_second, frame), fps
+
+
+def _frame_rate(name, scene, curves):
+    """The rate that the file states; or that of its keys, where these are dense, even, and off the stated frames."""
+    mode = int(scene.setting("TimeMode", 0))
+    custom = float(scene.setting("CustomFrameRate", -1))
+    stated = custom if mode == CUSTOM and custom > 0 else float(RATES.get(mode, DEFAULT_FPS))
+    if not RATE_RANGE[0] <= stated <= RATE_RANGE[1]:
+        raise DamagedError(f"it states {stated:g} frames per second")
+    of_keys = _key_rate(curves, scene.ticks_per_second)
+    if of_keys is None or abs(stated / of_keys - max(round(stated / of_keys), 1)) < SAME_RATE:
+        return stated
+    console.note(
+        f"{name}: states {stated:.5g} frames per second, but its keys come at {of_keys:.5g}; using {of_keys:.5g}."
+    )
+    return of_keys
+
+
+def _key_rate(curves, ticks_per_second):
+    """Keys per second of the curve with the most keys, None unless these are dense and even."""
+    times = max((curve.times for curve in curves), key=len, default=())
+    if len(times) < DENSE[0] or times[-1] <= times[0]:
+        return None
+    spacing = (int(times[-1]) - int(times[0])) / (len(times) - 1)
+    rate = ticks_per_second / spacing
+    if np.abs(np.diff(times) - spacing).max() > 0.02 * spacing or not DENSE[1] <= rate <= RATE_RANGE[1]:
+        return None
+    nearest = min(map(float, RATES.values()), key=lambda known: abs(known / rate - 1))
+    return nearest if abs(nearest / rate - 1) < SAME_RATE / 2 else rate
+
+
+def _span(name, scene, stack, curves, frame, joint_count):
+    """First and last time in ticks. A span that the file's size cannot bear gives way to that of the keys."""
+    most = (JOINT_FRAMES + JOINT_FRAMES_PER_BYTE * scene.file_size) // max(joint_count, 1)
+    start, stop = (stack.start, stack.stop) if stack else (0, 0)
+    keys = (min(int(c.times[0]) for c in curves), max(int(c.times[-1]) for c in curves)) if curves else (start, start)
+    if stop <= start:
+        start, stop = keys
+    elif (stop - start) / frame > most:
+        console.note(
+            f"{name}: its take lasts {(stop - start) / scene.ticks_per_second:.6g} seconds by its own word; using the "
+            f"{(keys[1] - keys[0]) / scene.ticks_per_second:.6g} seconds in which it has keys."
+        )
+        start, stop = keys
+    if (stop - start) / frame > most:
+        raise DamagedError(
+            f"its take of {(stop - start) / frame:.6g} frames is far longer than a file of {scene.file_size} bytes can "
+            f"mean, and so are its keys"
+        )
+    return start, stop
