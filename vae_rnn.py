@@ -34,11 +34,13 @@ import torch
 # ---------------------------------------------------------------------------------------------------------------------
 # mocap
 mocap_file_path = "data/mocap"
-mocap_files = [["duet_dancer1.bvh", "duet_dancer2.bvh"]]  # pairs: dancer 1, dancer 2
+mocap_files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]]  # pairs: dancer 1, dancer 2; or as .bvh
 mocap_valid_frame_ranges = [[[0, -1]]]  # per pair: [start, end), -1 means to the last frame
 mocap_pos_scale = 1.0  # centimetres per unit of the files
 mocap_fps = None  # None: the files' own
 mocap_up_axis = None  # None: found at load; or "X", "Y", "Z"
+mocap_take = None  # None: the take with motion in it; or its name, for FBX files with several
+fbx_backend = "builtin"  # or "sdk", Autodesk's bindings
 mocap_loss_weights_file = None  # JSON with a weight per joint, see data/configs
 
 # model
@@ -74,7 +76,7 @@ device = "auto"  # or "cuda", "mps", "cpu"
 
 # export
 results_path = "results"
-export_formats = None  # None: the recording's own; or ["bvh"]
+export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
 export_seq_index = 0  # which pair
 export_seq_start = 1000  # frames
 export_seq_length = 1000
@@ -161,8 +163,10 @@ def export_clips(nets, pairs, ranges, folder):
     mix_clip = mocap.cut_clip(takes[0], mix_start, mix_start + length, ranges[export_seq_index])
     endings = formats.export_endings(export_formats, takes[1].path)
 
+    view = (view_ele, view_azi, view_line_width, view_size)
+
     def save(name, clip):
-        export.export_clip(clip, folder / "anims", name, endings, (view_ele, view_azi, view_line_width, view_size))
+        export.export_clip(clip, folder / "anims", name, endings, fbx_backend, view)
 
     def encode(clip):
         poses = dataset.poses_of(clip).to(target_device)
@@ -194,7 +198,14 @@ def main():
 
     with console.stage("load"):
         pairs, ranges = formats.load_pairs(
-            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, mocap_pos_scale, mocap_fps, mocap_up_axis
+            here / mocap_file_path,
+            mocap_files,
+            mocap_valid_frame_ranges,
+            mocap_pos_scale,
+            mocap_fps,
+            mocap_up_axis,
+            mocap_take,
+            fbx_backend,
         )
         joint_names = pairs[0][1].skeleton.joint_names
         joint_weights = losses.load_joint_weights(mocap_loss_weights_file, here, joint_names)

@@ -15,7 +15,7 @@ def run(main):
             stream.reconfigure(errors="backslashreplace")  # names beyond what an old console can show
     try:
         main()
-    except (InputError, OSError) as error:
+    except (InputError, OSError, ImportError) as error:
         print(f"\nerror: {_describe(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

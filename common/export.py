@@ -5,12 +5,12 @@ import time
 from common import console, formats, render
 
 
-def export_clip(take, folder, name, endings, view):
-    """Write <folder>/<name>.gif and the same take with each of the endings; `view` as render.save_gif has it."""
+def export_clip(take, folder, name, endings, fbx_backend, view):
+    """Write <folder>/<name>.gif and the same take with each of the endings; `view` is what render.save_gif takes."""
     start = time.perf_counter()
     render.save_gif(take, folder / f"{name}.gif", *view)
     for ending in endings:
-        formats.save_mocap(take, folder / f"{name}{ending}")
+        formats.save_mocap(take, folder / f"{name}{ending}", fbx_backend)
     console.line(f"{name} (.gif, {', '.join(endings)}): {time.perf_counter() - start:.1f} s")
 
 

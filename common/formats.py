@@ -3,59 +3,87 @@
 import dataclasses
 from pathlib import Path
 
-from common import bvh, console, kinematics, mocap
+from common import bvh, console, fbx, kinematics, mocap
 from common.errors import InputError
 
-READERS = {".bvh": bvh.load_bvh}
-WRITERS = {".bvh": bvh.save_bvh}
+ENDINGS = (".fbx", ".bvh")
 HEIGHTS_CM = (100, 230)  # a standing person
 SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
 
 
-def load_mocap(path, skeleton=None):
-    """Read a motion file as a Mocap; `skeleton` picks one of several in the file, by number from 0 or by name.
+def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin"):
+    """Read a motion file as a Mocap.
 
-    Raises FileNotFoundError or InputError, both saying what to change.
+    `skeleton` picks one of several in the file, by number from 0 or by name; so does a path that ends in "#2" (the
+    second) or "#name". `take` names one of several takes of an FBX file. Raises FileNotFoundError or InputError, both
+    saying what to change.
     """
-    path = Path(path)
-    reader = _by_ending(path.suffix, READERS, path, "read")
+    path, picked = split_skeleton(path)
+    skeleton = picked if skeleton is None else skeleton
+    ending = _known_ending(path.suffix, path, "read")
     if not path.is_file():
         raise FileNotFoundError(2, "no such file; check mocap_file_path and mocap_files", str(path))
-    return reader(path, skeleton)
+    if ending == ".bvh":
+        return bvh.load_bvh(path, skeleton)
+    load_fbx = _backend(fbx_backend).load_fbx
+    return load_fbx(path, 0 if skeleton is None else skeleton, take)
 
 
-def save_mocap(take, path):
+def save_mocap(take, path, fbx_backend="builtin"):
     """Write a Mocap in the format of the path's ending."""
     path = Path(path)
-    _by_ending(path.suffix, WRITERS, path, "written")(take, path)
+    if _known_ending(path.suffix, path, "written") == ".bvh":
+        bvh.save_bvh(take, path)
+    else:
+        _backend(fbx_backend).save_fbx(take, path)
+
+
+def _backend(name):
+    """What reads and writes FBX; Autodesk's SDK is imported only here, when it is asked for."""
+    if name == "builtin":
+        return fbx
+    from common.fbx import sdk
+
+    return sdk
+
+
+def split_skeleton(path):
+    """A path and the skeleton that its end picks: "duet.fbx#2" -> (duet.fbx, 1), "duet.fbx#Anna" -> (duet.fbx, "Anna").
+
+    A file whose own name holds a "#" is taken as it is.
+    """
+    path = Path(path)
+    stem, sign, which = path.name.rpartition("#")
+    if not sign or path.is_file() or not stem:
+        return path, None
+    return path.with_name(stem), int(which) - 1 if which.isdecimal() else which
 
 
 def export_endings(export_formats, path):
     """The endings to write: of the formats asked for, or else of the recording itself."""
-    endings = [f".{name}" for name in export_formats] if export_formats else [Path(path).suffix.lower()]
-    for ending in endings:
-        _by_ending(ending, WRITERS, "export_formats", "written")
-    return endings
+    endings = [f".{name}" for name in export_formats or []] or [Path(path).suffix.lower()]
+    return [_known_ending(ending, "export_formats", "written") for ending in endings]
 
 
-def _by_ending(ending, table, where, verb):
-    if ending.lower() not in table:
+def _known_ending(ending, where, verb):
+    if ending.lower() not in ENDINGS:
         raise InputError(
             f"{where}: motion files ending in {ending!r} cannot be {verb}; "
-            f"supported: {', '.join(table)}. Convert the recording to one of these."
+            f"supported: {', '.join(ENDINGS)}. Convert the recording to one of these."
         )
-    return table[ending.lower()]
+    return ending.lower()
 
 
 # ---------------------------------------------------------------------------------------------------------
 # pairs
 
 
-def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis):
+def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=None, fbx_backend="builtin"):
     """Read the two takes of every pair, and check all that must agree before they are used together.
 
     Returns the pairs [(mocap1, mocap2), ...], in cm and of equal length, and their resolved frame ranges
-    [[(start, end), ...], ...]. Prints what was read. fps and up_axis overrule the files unless None.
+    [[(start, end), ...], ...]. Prints what was read. fps and up_axis overrule the files unless None, and take_name
+    picks one of several takes in FBX files.
     """
     if len(frame_ranges) != len(files):
         raise InputError(
@@ -64,7 +92,8 @@ def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis):
         )
     pairs, ranges = [], []
     for index, names in enumerate(files):
-        takes = [_load_take(Path(folder) / name, pos_scale, fps, up_axis) for name in names]
+        takes = [load_mocap(Path(folder) / name, take=take_name, fbx_backend=fbx_backend) for name in names]
+        takes = [_overrule(take, pos_scale, fps, up_axis) for take in takes]
         for dancer, take in enumerate(takes, 1):
             _describe(dancer, take)
         where = f"mocap_files, pair {index}"
@@ -82,10 +111,11 @@ def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis):
     return pairs, ranges
 
 
-def _load_take(path, pos_scale, fps, up_axis):
-    take = mocap.rescale(load_mocap(path), pos_scale)
+def _overrule(take, pos_scale, fps, up_axis):
+    take = mocap.rescale(take, pos_scale)
     if fps is not None:
-        console.note(f"{path.name}: mocap_fps = {fps:g} overrules the file's {take.fps:.5g} frames per second.")
+        name = Path(take.path).name
+        console.note(f"{name}: mocap_fps = {fps:g} overrules the file's {take.fps:.5g} frames per second.")
     return dataclasses.replace(take, fps=float(fps or take.fps), up_axis=up_axis or take.up_axis)
 
 

@@ -84,6 +84,8 @@ RULES = {
     "mocap_pos_scale": POSITIVE,
     "mocap_fps": _or_none(Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")),
     "mocap_up_axis": _or_none(AXIS),
+    "mocap_take": _or_none(TEXT),
+    "fbx_backend": Rule(("builtin", "sdk").__contains__, '"builtin" or "sdk"', is_text=True),
     "mocap_loss_weights_file": _or_none(TEXT),
     "latent_dim": _whole(1),
     "sequence_length": _whole(1),

@@ -47,13 +47,40 @@ def read_only(duet):
 
 WEIGHTS = {"load_weights": True, "encoder_weights_file": "{duet}/weights"}
 
+BUNDLED = ["duet_dancer1.fbx", "duet_dancer2.fbx"]
+
 # name: settings, what is done to the folder, what the message must hold
 MISTAKES = {
     "missing file": ({"mocap_files": [["one.bvh", "three.bvh"]]}, None, ["three.bvh", "mocap_files"]),
     "missing folder": ({"mocap_file_path": "{duet}/nowhere"}, None, ["nowhere", "mocap_file_path"]),
-    "a folder for a file": ({"mocap_files": [["one.bvh", "."]]}, None, ["supported: .bvh"]),
+    "a folder for a file": ({"mocap_files": [["one.bvh", "."]]}, None, ["supported: .fbx, .bvh"]),
     "wrong ending": ({"mocap_files": [["one.bvh", "two.c3d"]]}, None, ["two.c3d", "'.c3d'", ".bvh"]),
-    "fbx, which cannot be read yet": ({"mocap_files": [["one.fbx", "two.fbx"]]}, None, ["one.fbx", "'.fbx'", ".bvh"]),
+    "fbx of text": (
+        {"mocap_files": [["one.fbx", "two.bvh"]]},
+        lambda d: (d / "one.fbx").write_text("hello"),
+        ["one.fbx", "FBX"],
+    ),
+    "fbx truncated": (
+        {"mocap_files": [["one.fbx", "two.bvh"]]},
+        lambda d: (d / "one.fbx").write_bytes((PROJECT / "data/mocap/duet_dancer1.fbx").read_bytes()[:50_000]),
+        ["one.fbx", "Export the recording again"],
+    ),
+    "no such take": (
+        {"mocap_file_path": str(PROJECT / "data/mocap"), "mocap_files": [BUNDLED], "mocap_take": "Take 9"},
+        None,
+        ["duet_dancer1.fbx", "Take 9"],
+    ),
+    "no such skeleton in an fbx": (
+        {"mocap_file_path": str(PROJECT / "data/mocap"), "mocap_files": [["duet_dancer1.fbx#2", BUNDLED[1]]]},
+        None,
+        ["duet_dancer1.fbx", "1 skeleton"],
+    ),
+    "no such skeleton in a bvh": ({"mocap_files": [["one.bvh#Anna", "two.bvh"]]}, None, ["one.bvh", "'Anna'", "Hips"]),
+    "no sdk": (
+        {"mocap_file_path": str(PROJECT / "data/mocap"), "mocap_files": [BUNDLED], "fbx_backend": "sdk"},
+        None,
+        ["fbxsdkpy", "builtin"],
+    ),
     "empty file": ({}, lambda d: (d / "one.bvh").write_text(""), ["one.bvh", "empty"]),
     "truncated file": ({}, lambda d: edit(d / "two.bvh", lambda t: t[: len(t) // 2]), ["two.bvh, line"]),
     "binary file": ({}, lambda d: (d / "one.bvh").write_bytes(bytes(range(256)) * 9), ["one.bvh", "binary"]),
@@ -113,7 +140,7 @@ MISTAKES = {
     "nothing to do": ({"epochs": 0}, None, ["epochs = 0", "load_weights"]),
     "no such pair to export": ({"export_seq_index": 1}, None, ["export_seq_index = 1", "1 pair"]),
     "no such device": ({"device": "cuda:99"}, None, ['device = "cuda:99"', '"auto"']),
-    "fbx export, which cannot be written yet": ({"export_formats": ["fbx"]}, None, ["export_formats", "'.fbx'"]),
+    "an export format that is none": ({"export_formats": ["glb"]}, None, ["export_formats", '["fbx", "bvh"]']),
 }
 
 

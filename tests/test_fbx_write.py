@@ -8,9 +8,8 @@ from fractions import Fraction
 
 from common import bvh, kinematics, quaternion
 from common.errors import InputError
-from common.fbx import binary_write, frame_rates, load_fbx, save_fbx
+from common.fbx import binary_write, frame_rates, load_fbx, save_fbx, sdk
 from common.fbx.joints import default_setup
-from common.fbx.sdk import load_fbx_sdk, save_fbx_sdk
 from common.mocap import rescale
 
 import numpy as np
@@ -490,7 +489,7 @@ def test_bvh_of_a_take_from_fbx(body, tmp_path):
 # Autodesk's SDK, which is seldom there
 
 
-@pytest.mark.parametrize("call", [lambda path: load_fbx_sdk(path), lambda path: save_fbx_sdk([], path)])
+@pytest.mark.parametrize("call", [lambda path: sdk.load_fbx(path), lambda path: sdk.save_fbx([], path)])
 @pytest.mark.parametrize("found", [None, types.ModuleType("fbx")], ids=["no module", "another module of that name"])
 def test_without_the_sdk_it_is_said_what_to_do(tmp_path, monkeypatch, call, found):
     monkeypatch.setitem(sys.modules, "fbx", found)  # None: as if it were not installed

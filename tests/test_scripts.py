@@ -1,11 +1,12 @@
 """Both scripts from files to results, as a user starts them, on tiny settings."""
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
 
-from common import formats, kinematics
+from common import fbx, formats, kinematics
 
 import numpy as np
 import pytest
@@ -171,6 +172,45 @@ def test_clips_are_cut_to_what_the_take_has(tiny, duet, monkeypatch):
     assert "anims/seq_mix_epoch_2_seq1_start_90_seq2_start_90_length_10.bvh" in left
     assert run_here("vae_rnn", tiny | {"export_seq_start": 1000, "export_seq_length": 30}, monkeypatch) == 0
     assert "anims/orig_sequence_dancer1_index_0_seq_start_70_length_30.bvh" in files_in(duet / "results")
+
+
+@pytest.fixture
+def fbx_duet(duet):
+    """The takes one.fbx and two.fbx, and both in both.fbx, beside the BVH files."""
+    takes = [formats.load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
+    for take, name in zip(takes, ("one", "two"), strict=True):
+        formats.save_mocap(take, duet / f"{name}.fbx")
+    renamed = [f"B:{name}" for name in takes[1].skeleton.joint_names]
+    other = dataclasses.replace(takes[1], skeleton=dataclasses.replace(takes[1].skeleton, joint_names=renamed))
+    fbx.save_fbx([takes[0], other], duet / "both.fbx")
+    return duet
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("formats_out", [None, ["bvh"], ["fbx", "bvh"]])
+def test_fbx_in_and_out(name, formats_out, tiny, fbx_duet, monkeypatch):
+    files = {"mocap_files": [["one.fbx", "two.fbx"]], "export_formats": formats_out, "model_save_interval": 9}
+    assert run_here(name, tiny | files, monkeypatch) == 0
+    recorded = [formats.load_mocap(fbx_duet / f"{take}.fbx") for take in ("one", "two")]
+    for clip in CLIPS[name]:
+        for ending in formats_out or ["fbx"]:
+            exported = formats.load_mocap(fbx_duet / "results/anims" / f"{clip}.{ending}")
+            take = recorded[int((re.findall(r"dancer(\d)", clip)[-1:] or ["2"])[0]) - 1]
+            assert exported.skeleton.joint_names == take.skeleton.joint_names
+            assert (exported.frame_count, exported.fps) == (40, pytest.approx(50))
+            if clip.startswith("orig"):
+                np.testing.assert_allclose(positions(exported), positions(take)[10:50], atol=1e-3)
+    assert len(list((fbx_duet / "results/anims").iterdir())) == len(CLIPS[name]) * (1 + len(formats_out or ["fbx"]))
+
+
+def test_two_skeletons_of_one_file_are_a_pair(tiny, fbx_duet, monkeypatch, capsys):
+    for files in (["both.fbx#1", "both.fbx#2"], ["both.fbx#Hips", "both.fbx#B:Hips"]):
+        assert run_here("vae_rnn", tiny | {"mocap_files": [files]}, monkeypatch) == 0
+        clip = "orig_sequence_dancer2_index_0_seq_start_10_length_40.fbx"
+        exported = formats.load_mocap(fbx_duet / "results/anims" / clip)
+        assert exported.skeleton.joint_names[0] == "B:Hips"
+        expected = positions(formats.load_mocap(fbx_duet / "two.fbx"))[10:50]
+        np.testing.assert_allclose(positions(exported), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

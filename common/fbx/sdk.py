@@ -28,7 +28,7 @@ import torch
 STILL_CM = 1e-3  # an offset that moves less has only been shaken by the arithmetic
 
 
-def load_fbx_sdk(path, skeleton=0, take=None):
+def load_fbx(path, skeleton=0, take=None):
     """Read a skeleton, by its number or its root's name, as a Mocap, lengths in cm; `take` names a take. Raises
     ImportError without the bindings, and InputError for a file that does not serve."""
     with _sdk() as (fbx, manager):
@@ -48,7 +48,7 @@ def load_fbx_sdk(path, skeleton=0, take=None):
         return _read_take(fbx, scene, named[0], path)
 
 
-def save_fbx_sdk(mocaps, path):
+def save_fbx(mocaps, path):
     """Write a Mocap, or a list of them as skeletons of one scene. Raises as `save_fbx`, and ImportError as above."""
     mocaps = [mocaps] if isinstance(mocaps, Mocap) else list(mocaps)
     with _sdk() as (fbx, manager), whole_file(path) as partial:

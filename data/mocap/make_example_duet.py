@@ -1,4 +1,4 @@
-"""Make the example duet: two dancers, 60 s at 50 fps, as BVH files beside this script.
+"""Make the example duet: two dancers, 60 s at 50 fps, as FBX and BVH files beside this script.
 
     python data/mocap/make_example_duet.py
 
@@ -275,9 +275,10 @@ def make_duet():
 
 def main():
     for name, mocap in make_duet().items():
-        path = Path(__file__).resolve().with_name(f"{name}.bvh")
-        formats.save_mocap(mocap, path)
-        print(f"wrote {path}")
+        for ending in (".fbx", ".bvh"):
+            path = Path(__file__).resolve().with_name(name + ending)
+            formats.save_mocap(mocap, path)
+            print(f"wrote {path}")
 
 
 if __name__ == "__main__":
