@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common import kinematics, quaternion
 from common.errors import InputError
+from common.mocap import without_namespace
 
 import torch
 
@@ -72,7 +73,7 @@ def load_joint_weights(file, folder, joint_names):
     """Joint loss weights (J,) from a JSON file, all 1 without one.
 
     {"joint_loss_weights": [one number per joint]} or {"joint_loss_weights": {name: number}}; a joint that is
-    not named has 1.0. Raises InputError where the file does not fit the joints.
+    not named has 1.0, and namespaces need not be given. Raises InputError where the file does not fit the joints.
     """
     weights = torch.ones(len(joint_names))
     if file is None:
@@ -87,7 +88,7 @@ def load_joint_weights(file, folder, joint_names):
             )
         return torch.tensor([_number(path, i, value) for i, value in enumerate(given)])
     for name, value in given.items():
-        places = [i for i, joint in enumerate(joint_names) if joint == name]
+        places = [i for i, joint in enumerate(joint_names) if name in (joint, without_namespace(joint))]
         if not places:
             raise InputError(
                 f"mocap_loss_weights_file {path}: {name!r} is no joint of this skeleton. Its joints are "

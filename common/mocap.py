@@ -119,11 +119,16 @@ def frame_range(start, end, frame_count, where):
     return start, stop
 
 
+def without_namespace(name):
+    """A joint's name alone: "LeftArm" of "Anna:LeftArm"."""
+    return name.rpartition(":")[2]
+
+
 def check_same_joints(first, second, why):
-    """Two takes must have the same joints in the same order."""
+    """Two takes must have the same joints in the same order; namespaces may differ."""
     names, others = first.skeleton.joint_names, second.skeleton.joint_names
     for i, (name, other) in enumerate(zip(names, others, strict=False)):
-        if name != other:
+        if without_namespace(name) != without_namespace(other):
             raise InputError(
                 f"{why}: joint {i} is {name!r} in {first.path} but {other!r} in {second.path}. "
                 f"Export both with the same skeleton."

@@ -8,6 +8,7 @@ import math
 import re
 
 from common import kinematics
+from common.mocap import without_namespace
 
 import imageio.v3 as imageio
 import numpy as np
@@ -174,4 +175,4 @@ def _side_of_name(name):
 
 def _words(name):
     """The words of a joint's name in lower case, without its namespace."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name.rpartition(":")[2])]
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", without_namespace(name))]

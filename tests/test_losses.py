@@ -89,6 +89,7 @@ def test_joint_weights_by_list_and_by_name(tmp_path):
     assert losses.load_joint_weights(None, tmp_path, NAMES).tolist() == [1, 1, 1]
     assert load(tmp_path, {"joint_loss_weights": [1, 0.5, 0]}) == [1, 0.5, 0]
     assert load(tmp_path, {"joint_loss_weights": {"Spine_Nub": 0.25}}) == [1, 1, 0.25]
+    assert load(tmp_path, {"joint_loss_weights": {"Spine": 0.25}}, ["A:Hips", "A:Spine"]) == [1, 0.25]
 
 
 @pytest.mark.parametrize(
