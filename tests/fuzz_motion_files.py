@@ -26,13 +26,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it may be started from any folder
 
-from common import bvh, fbx  # noqa: E402
-from common.errors import InputError  # noqa: E402
-from common.fbx import container  # noqa: E402
-from common.fbx.container import Node, PackedArray  # noqa: E402
+from common import bvh, fbx
+from common.errors import InputError
+from common.fbx import container
+from common.fbx.container import Node, PackedArray
 
-import conftest  # noqa: E402
-import numpy as np  # noqa: E402
+import conftest
+import numpy as np
 
 SECONDS = 5  # that a case may take
 MEMORY = 1 << 30  # bytes that a worker may take beyond what it starts with

@@ -182,9 +182,10 @@ def _key_slopes(curve, rows, ticks_per_second):
 
 
 def _auto_slopes(curve, rows, seconds, steps):
-    """Slopes (K,) as auto keys have them: the mean of the slopes to both neighbours or, time-independent, the slope from
-    one neighbour to the other. A clamped key is flat beside an equal one; a progressive key also at an end and at a
-    peak, and nowhere so steep that the curve would overshoot. Found by comparison with MotionBuilder and ufbx."""
+    """Slopes (K,) as auto keys have them: the mean of the slopes to both neighbours or, time-independent, the slope
+    from one neighbour to the other. A clamped key is flat beside an equal one; a progressive key also at an end and
+    at a peak, and nowhere so steep that the curve would overshoot. Found by comparison with MotionBuilder and ufbx.
+    """
     flags = curve.flags[rows]
     before, after = np.append(steps[:1], steps), np.append(steps, steps[-1:])
     slopes = (before + after) / 2

@@ -14,7 +14,7 @@ RATE_RANGE = (0.1, 10000.0)  # frames per second that a file can mean
 DENSE = (10, 20.0)  # keys, and keys per second, from which even spacing is a recording's and no animator's
 SAME_RATE = 5e-4
 JOINT_FRAMES = 3_000_000  # poses of single joints that any file may ask for, whatever it holds; with
-JOINT_FRAMES_PER_BYTE = 2  # this, what a large file may
+JOINT_FRAMES_PER_BYTE = 1  # this, what a large file may
 
 
 def choose_stack(name, scene, places, take):
