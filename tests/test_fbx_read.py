@@ -458,7 +458,7 @@ def test_absurd_spans_give_way_to_the_keys(tmp_path, capsys):
     assert take.frame_count == 20
     assert "333332 seconds by its own word" in capsys.readouterr().out
     far = {("a", "R", "X"): curve([-166666, 166666], [0, 90])}
-    with pytest.raises(InputError, match="frames is far longer"):
+    with pytest.raises(InputError, match="is far longer"):
         read(tmp_path, [node("a")], {"t": [layer(far)]}, {"t": (-166666, 166666)}, TimeMode=6)
 
 

@@ -19,7 +19,6 @@ import torch
 ORDERS = ("ZYX", "YZX", "XZY", "ZXY", "YXZ", "XYZ", "ZYX")  # enum of rotation orders -> intrinsic sequence
 XYZ = "ZYX"
 SNAP = 1e-4  # of a frame: as near to a key as this is on it
-BLOCK = 4096  # times: what is computed of so many stays in the processor's cache
 REMEMBERED = 16  # places among key times: where curves do not share these, they would fill the memory
 EVEN = 1e-6  # scales whose axes differ by less, relatively, scale evenly
 
@@ -189,7 +188,7 @@ def local_transforms(scene, stack, places, clock):
 def _whole_rotation(node, angles):
     """Rotations (T, 4) of a node whose angles are (T, 3) degrees: pre · R · post⁻¹."""
     order = rotation_order(node)[0]
-    blocks = np.split(angles, range(BLOCK, len(angles), BLOCK))
+    blocks = np.split(angles, range(curves.BLOCK, len(angles), curves.BLOCK))
     return torch.cat([_with_pre_and_post(node, _from_degrees(block, order)) for block in blocks])
 
 

@@ -24,8 +24,9 @@ import torch
 
 STILL = 5e-6  # of the body's size: offsets that move less are taken to be still
 SCALED = 1e-3  # a scale that changes by more is reported
+MOST_JOINTS = 3000
 SCATTERED = 5  # joints without a hierarchy
-NAMED = 5  # joints in one message
+NAMED, LISTED = 5, 20  # joints that get a message of their own, and skeletons in one
 LARGEST = 1e9  # cm from the origin, and a scale: what is beyond is damage
 UNITS = (1e-6, 1e6)  # centimetres per unit
 
@@ -90,17 +91,20 @@ def _choose_body(path, scene, skeleton):
             i for i, body in enumerate(bodies) if skeleton in _other_names(scene, body)
         ]
         if len(found) != 1:
-            raise InputError(f"{path}: has no skeleton called {skeleton!r}; it has {', '.join(map(repr, names))}.")
+            raise InputError(f"{path}: has no skeleton called {skeleton!r}; it has {_listed(names)}.")
         return bodies[found[0]]
     if not 0 <= skeleton < len(bodies):
         raise InputError(
-            f"{path}: has {len(bodies)} skeleton(s), {', '.join(map(repr, names))}; number {skeleton} (from 0) is not "
-            f"there."
+            f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; number {skeleton} (from 0) is not there."
         )
     if skeleton == 0 and len(bodies) > 1:
-        others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:], 2))
+        others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:LISTED], 2))
         console.note(f"{Path(path).name}: reading the skeleton {names[0]!r}; it also holds {others}.")
     return bodies[skeleton]
+
+
+def _listed(names):
+    return ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if names[LISTED:] else "")
 
 
 def _other_names(scene, body):
@@ -115,6 +119,8 @@ def _other_names(scene, body):
 def _to_mocap(path, scene, body, take):
     name = Path(path).name
     places = [*body.above, *body.places]
+    if len(places) > MOST_JOINTS:
+        raise DamagedError(f"its skeleton {body.name!r} has {len(places)} joints; a body has at most {MOST_JOINTS}")
     stack = choose_stack(name, scene, places, take)
     clock, fps = frame_clock(name, scene, stack, places)
     unit_cm = float(scene.setting("UnitScaleFactor", 1.0))
