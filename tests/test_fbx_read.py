@@ -4,7 +4,7 @@ import sys
 
 from common import bvh, fbx, quaternion
 from common.errors import InputError
-from common.fbx import container, evaluate, parse
+from common.fbx import container, evaluate, keys, parse
 
 import fuzz_motion_files
 import numpy as np
@@ -12,7 +12,7 @@ import plain_fbx_text
 import pytest
 import torch
 from conftest import RECORDINGS, positions
-from plain_fbx_text import CUBIC, curve, layer, node, write
+from plain_fbx_text import CUBIC, SECOND, curve, layer, node, write
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
@@ -176,32 +176,32 @@ def test_records_of_32_and_64_bits_hold_the_same_tree(recordings, version):
 # curves
 
 
-def sampled(tmp_path, keys, times, fps=100):
+def sampled(tmp_path, given, times, fps=100):
     """Values of a curve on the X translation of a node, at `times` seconds."""
-    scene = parse.read_scene(write(tmp_path / "c.fbx", [node("a")], {"t": [layer({("a", "T", "X"): keys})]}))
+    scene = parse.read_scene(write(tmp_path / "c.fbx", [node("a")], {"t": [layer({("a", "T", "X"): given})]}))
     values = evaluate.property_values(scene, scene.stacks[0], 0, "Lcl Translation", clock(scene, times, fps))
     return np.broadcast_to(values, (len(times), 3))[:, 0]
 
 
 def test_constant_keys_hold_or_take_the_next_value(tmp_path):
     times = [0, 0.5, 0.99, 1, 1.5, 2, 3]
-    keys = curve([0, 1, 2], [5, 7, 9], flags=[0x2, 0x102, 0x2])
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), [5, 5, 5, 7, 9, 9, 9])
+    given = curve([0, 1, 2], [5, 7, 9], flags=[0x2, 0x102, 0x2])
+    np.testing.assert_allclose(sampled(tmp_path, given, times), [5, 5, 5, 7, 9, 9, 9])
 
 
 def test_cubic_keys_follow_their_slopes(tmp_path):
     times = np.linspace(0, 2, 41)
     expected = times**3 - 2 * times + 1  # a cubic is its own Hermite interpolation
     slopes = [(3 * t**2 - 2, 3 * u**2 - 2, 0, 0) for t, u in ((0.0, 0.5), (0.5, 2.0), (2.0, 2.0))]
-    keys = curve([0, 0.5, 2], [1, 0.125, 5], CUBIC, slopes)
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), expected, atol=1e-5)
+    given = curve([0, 0.5, 2], [1, 0.125, 5], CUBIC, slopes)
+    np.testing.assert_allclose(sampled(tmp_path, given, times), expected, atol=1e-5)
 
 
 def test_weighted_keys_solve_for_time(tmp_path):
     times = np.linspace(0, 4, 33)
     first, second = 0.9, 0.75
     row = (3.0, -2.0, plain_fbx_text.weights(first, second), 0)
-    keys = curve([0, 4], [1, 2], CUBIC | 0x3000000, [row, row])
+    given = curve([0, 4], [1, 2], CUBIC | 0x3000000, [row, row])
 
     def at(time):
         def seconds(s):
@@ -211,7 +211,7 @@ def test_weighted_keys_solve_for_time(tmp_path):
         handles = 1 + 3.0 * first * 4, 2 + 2.0 * second * 4
         return (1 - s) ** 3 + 3 * (1 - s) ** 2 * s * handles[0] + 3 * (1 - s) * s**2 * handles[1] + 2 * s**3
 
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), [at(time) for time in times], atol=2e-3)
+    np.testing.assert_allclose(sampled(tmp_path, given, times), [at(time) for time in times], atol=2e-3)
 
 
 def test_auto_keys_do_not_overshoot_when_told_so(tmp_path):
@@ -225,8 +225,8 @@ def test_auto_keys_do_not_overshoot_when_told_so(tmp_path):
 
 def test_a_straight_line_of_tcb_keys_stays_straight(tmp_path):
     times = np.linspace(0, 3, 31)
-    keys = curve([0, 1, 2, 3], [0, 2, 4, 6], CUBIC & ~0x400 | 0x200)
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), 2 * times, atol=1e-6)
+    given = curve([0, 1, 2, 3], [0, 2, 4, 6], CUBIC & ~0x400 | 0x200)
+    np.testing.assert_allclose(sampled(tmp_path, given, times), 2 * times, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -241,8 +241,23 @@ def test_a_straight_line_of_tcb_keys_stays_straight(tmp_path):
     ],
 )
 def test_what_comes_after_the_last_key(tmp_path, letter, count, expected):
-    keys = curve([0, 4], [0, 4], Post=(letter, count))
-    np.testing.assert_allclose(sampled(tmp_path, keys, [5, 6.5 if count < 0 else 9.5, 9]), expected, atol=1e-6)
+    given = curve([0, 4], [0, 4], Post=(letter, count))
+    np.testing.assert_allclose(sampled(tmp_path, given, [5, 6.5 if count < 0 else 9.5, 9]), expected, atol=1e-6)
+
+
+def test_the_mixed_lists_of_version_6(tmp_path):
+    items = [0, 1.0, "U", "s", 2, -1, "n", 1 * SECOND, 2.0, "U", "b", 0, 3, "a", 0.5, 0.25, 2 * SECOND, 5, "L"]
+    items += [3 * SECOND, 4, "C", "n", 4 * SECOND, 7, "U", "a", "n", 5 * SECOND, 0.5, "U", "t", 0.1, 0.2, 0.3, "n"]
+    node_ = container.Node("Channel", ["X"], [container.Node("Key", items, []), container.Node("KeyCount", [6], [])])
+    found = keys.from_list(node_, SECOND)
+    np.testing.assert_array_equal(found.times, np.arange(6) * SECOND)
+    np.testing.assert_array_equal(found.values, [1, 2, 5, 4, 7, 0.5])
+    np.testing.assert_array_equal(found.slopes, [[2, -1], [0, 3], [0, 0], [0, 0], [0, 0], [0.1, 0.2]])
+    np.testing.assert_allclose(found.weights[1], [0.5, 0.25])
+    assert [int(flags) & 0xF for flags in found.flags] == [8, 8, 4, 2, 8, 8]
+    node_.children[1].values = [7]
+    with pytest.raises(container.DamagedError, match="7 keys and has 6"):
+        keys.from_list(node_, SECOND)
 
 
 def test_keys_off_the_frames_and_of_different_number(tmp_path):
@@ -565,7 +580,7 @@ def test_broken_files_are_refused_with_their_name(tmp_path, data):
 
 
 def test_keys_that_mean_nothing_are_refused(tmp_path):
-    for keys in (
+    for given in (
         curve([0, 1], ["nan", 1]),
         curve([0, 1], ["inf", 1]),
         curve([1, 0], [0, 1]),
@@ -573,7 +588,7 @@ def test_keys_that_mean_nothing_are_refused(tmp_path):
         curve([0, 1], [0, 1], CUBIC, (float("nan"), 0, 0, 0)),
     ):
         with pytest.raises(InputError, match=r"made\.fbx"):
-            read(tmp_path, [node("a")], {"t": [layer({("a", "R", "X"): keys})]})
+            read(tmp_path, [node("a")], {"t": [layer({("a", "R", "X"): given})]})
 
 
 def test_arrays_that_unpack_to_more_than_they_say_are_refused(tmp_path):

@@ -58,6 +58,13 @@ def _naming(path):
             yield
     except DamagedError as error:
         raise InputError(f"{path}: cannot be read as FBX: {error}. Export the recording again.") from None
+    except InputError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the fuzzer counts these as failures
+        raise InputError(
+            f"{path}: is damaged in a way that was not foreseen ({type(error).__name__}: {error}). Export the recording "
+            f"again."
+        ) from error
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is. Export a shorter take.") from None
 
