@@ -62,8 +62,8 @@ def _naming(path):
         raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the fuzzer counts these as failures
         raise InputError(
-            f"{path}: is damaged in a way that was not foreseen ({type(error).__name__}: {error}). Export the recording "
-            f"again."
+            f"{path}: is damaged in a way that was not foreseen ({type(error).__name__}: {error}). Export the "
+            f"recording again."
         ) from error
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is. Export a shorter take.") from None
