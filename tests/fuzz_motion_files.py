@@ -363,8 +363,8 @@ def read(path):
         with contextlib.redirect_stdout(io.StringIO()):
             take = (bvh.load_bvh if path.suffix == ".bvh" else fbx.load_fbx)(path)
     except InputError as error:
-        if "more memory" in str(error):
-            return "FAILED: out of memory"
+        if "more memory" in str(error) or "not foreseen" in str(error):
+            return f"FAILED: {error}"
         return "refused" if str(path) in str(error) or path.name in str(error) else f"FAILED: nameless: {error}"
     if not (np.isfinite(take.rot_local).all() and np.isfinite(take.root_pos).all() and take.fps > 0):
         return "FAILED: a Mocap that is not finite"

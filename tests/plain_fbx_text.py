@@ -16,7 +16,7 @@ def node(name, kind="LimbNode", parent=None, **properties):
 
 
 def curve(seconds, values, flags=LINEAR, data=(0, 0, 0, 0), **parts):
-    """`data` is one row (4,) for all keys or one a key (K, 4): slopes, packed weights, velocity, as int where packed."""
+    """`data` is one row (4,) for all keys or one a key (K, 4): two slopes, packed weights as int, velocity."""
     return {
         "ticks": np.rint(np.asarray(seconds) * SECOND).astype(int),
         "values": values,

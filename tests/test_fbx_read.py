@@ -4,7 +4,7 @@ import sys
 
 from common import bvh, fbx, quaternion
 from common.errors import InputError
-from common.fbx import container, evaluate, parse
+from common.fbx import container, evaluate, keys, parse
 
 import fuzz_motion_files
 import numpy as np
@@ -12,7 +12,7 @@ import plain_fbx_text
 import pytest
 import torch
 from conftest import RECORDINGS, positions
-from plain_fbx_text import CUBIC, curve, layer, node, write
+from plain_fbx_text import CUBIC, SECOND, curve, layer, node, write
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
@@ -70,9 +70,9 @@ def test_every_node_stands_where_an_independent_reader_has_it(recordings, name):
         other = truth["world_position"][:, place]
         np.testing.assert_allclose(world.position - other, 0, atol=1e-4 * size, err_msg=node_.name)
         if name not in SWITCHED_OFF:
-            turn = evaluate.local_transforms(scene, scene.stacks[0], [scene.nodes.index(node_)], at)[0].rotation.numpy()
+            local = next(evaluate.local_transforms(scene, scene.stacks[0], [scene.nodes.index(node_)], at))
             other = truth["local_rotation_xyzw"][:, place][:, [3, 0, 1, 2]]
-            assert np.abs((turn * other).sum(-1)).min() > 1 - 1e-6, node_.name
+            assert np.abs((local.rotation.numpy() * other).sum(-1)).min() > 1 - 1e-6, node_.name
 
 
 @pytest.mark.parametrize("name", SCALED)
@@ -91,7 +91,7 @@ def test_rotation_settings_that_are_switched_off_do_nothing(recordings, name):
     for place, node_ in enumerate(scene.nodes):
         if node_.number("RotationActive", 0) and not node_.number("RotationSpaceForLimitOnly", 0):
             continue
-        turn = evaluate.local_transforms(scene, None, [place], None)[0].rotation.numpy()[0]
+        turn = next(evaluate.local_transforms(scene, None, [place], None)).rotation.numpy()[0]
         angles = node_.vector("Lcl Rotation", (0, 0, 0))
         expected = Rotation.from_euler("xyz", angles, degrees=True).as_quat(scalar_first=True)
         assert abs(turn @ expected) == pytest.approx(1, abs=1e-9)
@@ -176,32 +176,32 @@ def test_records_of_32_and_64_bits_hold_the_same_tree(recordings, version):
 # curves
 
 
-def sampled(tmp_path, keys, times, fps=100):
+def sampled(tmp_path, given, times, fps=100):
     """Values of a curve on the X translation of a node, at `times` seconds."""
-    scene = parse.read_scene(write(tmp_path / "c.fbx", [node("a")], {"t": [layer({("a", "T", "X"): keys})]}))
+    scene = parse.read_scene(write(tmp_path / "c.fbx", [node("a")], {"t": [layer({("a", "T", "X"): given})]}))
     values = evaluate.property_values(scene, scene.stacks[0], 0, "Lcl Translation", clock(scene, times, fps))
     return np.broadcast_to(values, (len(times), 3))[:, 0]
 
 
 def test_constant_keys_hold_or_take_the_next_value(tmp_path):
     times = [0, 0.5, 0.99, 1, 1.5, 2, 3]
-    keys = curve([0, 1, 2], [5, 7, 9], flags=[0x2, 0x102, 0x2])
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), [5, 5, 5, 7, 9, 9, 9])
+    given = curve([0, 1, 2], [5, 7, 9], flags=[0x2, 0x102, 0x2])
+    np.testing.assert_allclose(sampled(tmp_path, given, times), [5, 5, 5, 7, 9, 9, 9])
 
 
 def test_cubic_keys_follow_their_slopes(tmp_path):
     times = np.linspace(0, 2, 41)
     expected = times**3 - 2 * times + 1  # a cubic is its own Hermite interpolation
     slopes = [(3 * t**2 - 2, 3 * u**2 - 2, 0, 0) for t, u in ((0.0, 0.5), (0.5, 2.0), (2.0, 2.0))]
-    keys = curve([0, 0.5, 2], [1, 0.125, 5], CUBIC, slopes)
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), expected, atol=1e-5)
+    given = curve([0, 0.5, 2], [1, 0.125, 5], CUBIC, slopes)
+    np.testing.assert_allclose(sampled(tmp_path, given, times), expected, atol=1e-5)
 
 
 def test_weighted_keys_solve_for_time(tmp_path):
     times = np.linspace(0, 4, 33)
     first, second = 0.9, 0.75
     row = (3.0, -2.0, plain_fbx_text.weights(first, second), 0)
-    keys = curve([0, 4], [1, 2], CUBIC | 0x3000000, [row, row])
+    given = curve([0, 4], [1, 2], CUBIC | 0x3000000, [row, row])
 
     def at(time):
         def seconds(s):
@@ -211,7 +211,7 @@ def test_weighted_keys_solve_for_time(tmp_path):
         handles = 1 + 3.0 * first * 4, 2 + 2.0 * second * 4
         return (1 - s) ** 3 + 3 * (1 - s) ** 2 * s * handles[0] + 3 * (1 - s) * s**2 * handles[1] + 2 * s**3
 
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), [at(time) for time in times], atol=2e-3)
+    np.testing.assert_allclose(sampled(tmp_path, given, times), [at(time) for time in times], atol=2e-3)
 
 
 def test_auto_keys_do_not_overshoot_when_told_so(tmp_path):
@@ -225,8 +225,8 @@ def test_auto_keys_do_not_overshoot_when_told_so(tmp_path):
 
 def test_a_straight_line_of_tcb_keys_stays_straight(tmp_path):
     times = np.linspace(0, 3, 31)
-    keys = curve([0, 1, 2, 3], [0, 2, 4, 6], CUBIC & ~0x400 | 0x200)
-    np.testing.assert_allclose(sampled(tmp_path, keys, times), 2 * times, atol=1e-6)
+    given = curve([0, 1, 2, 3], [0, 2, 4, 6], CUBIC & ~0x400 | 0x200)
+    np.testing.assert_allclose(sampled(tmp_path, given, times), 2 * times, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -241,8 +241,23 @@ def test_a_straight_line_of_tcb_keys_stays_straight(tmp_path):
     ],
 )
 def test_what_comes_after_the_last_key(tmp_path, letter, count, expected):
-    keys = curve([0, 4], [0, 4], Post=(letter, count))
-    np.testing.assert_allclose(sampled(tmp_path, keys, [5, 6.5 if count < 0 else 9.5, 9]), expected, atol=1e-6)
+    given = curve([0, 4], [0, 4], Post=(letter, count))
+    np.testing.assert_allclose(sampled(tmp_path, given, [5, 6.5 if count < 0 else 9.5, 9]), expected, atol=1e-6)
+
+
+def test_the_mixed_lists_of_version_6(tmp_path):
+    items = [0, 1.0, "U", "s", 2, -1, "n", 1 * SECOND, 2.0, "U", "b", 0, 3, "a", 0.5, 0.25, 2 * SECOND, 5, "L"]
+    items += [3 * SECOND, 4, "C", "n", 4 * SECOND, 7, "U", "a", "n", 5 * SECOND, 0.5, "U", "t", 0.1, 0.2, 0.3, "n"]
+    node_ = container.Node("Channel", ["X"], [container.Node("Key", items, []), container.Node("KeyCount", [6], [])])
+    found = keys.from_list(node_, SECOND)
+    np.testing.assert_array_equal(found.times, np.arange(6) * SECOND)
+    np.testing.assert_array_equal(found.values, [1, 2, 5, 4, 7, 0.5])
+    np.testing.assert_array_equal(found.slopes, [[2, -1], [0, 3], [0, 0], [0, 0], [0, 0], [0.1, 0.2]])
+    np.testing.assert_allclose(found.weights[1], [0.5, 0.25])
+    assert [int(flags) & 0xF for flags in found.flags] == [8, 8, 4, 2, 8, 8]
+    node_.children[1].values = [7]
+    with pytest.raises(container.DamagedError, match="7 keys and has 6"):
+        keys.from_list(node_, SECOND)
 
 
 def test_keys_off_the_frames_and_of_different_number(tmp_path):
@@ -458,7 +473,7 @@ def test_absurd_spans_give_way_to_the_keys(tmp_path, capsys):
     assert take.frame_count == 20
     assert "333332 seconds by its own word" in capsys.readouterr().out
     far = {("a", "R", "X"): curve([-166666, 166666], [0, 90])}
-    with pytest.raises(InputError, match="frames is far longer"):
+    with pytest.raises(InputError, match="is far longer"):
         read(tmp_path, [node("a")], {"t": [layer(far)]}, {"t": (-166666, 166666)}, TimeMode=6)
 
 
@@ -519,6 +534,12 @@ def test_plain_nodes_that_move_as_a_body_are_one(tmp_path, kind):
     np.testing.assert_allclose(take.root_pos[0], [0, 10, 0])
 
 
+def test_joints_without_a_hierarchy_are_refused(tmp_path):
+    nodes = [node("World", "Null"), *(node(f"j{i}", parent="World") for i in range(9))]
+    with pytest.raises(InputError, match="its 9 joints stand side by side, 'j0'"):
+        read(tmp_path, nodes, {"t": [layer(swaying(30, 20, "j1"))]})
+
+
 def test_a_file_without_a_body_says_what_it_holds(tmp_path):
     nodes = [node("Box", "Mesh"), node("Lid", "Mesh", "Box"), node("Eye", "Camera")]
     with pytest.raises(InputError, match=r"made.fbx: holds no skeleton.*2 Mesh, 1 Camera"):
@@ -559,7 +580,7 @@ def test_broken_files_are_refused_with_their_name(tmp_path, data):
 
 
 def test_keys_that_mean_nothing_are_refused(tmp_path):
-    for keys in (
+    for given in (
         curve([0, 1], ["nan", 1]),
         curve([0, 1], ["inf", 1]),
         curve([1, 0], [0, 1]),
@@ -567,7 +588,7 @@ def test_keys_that_mean_nothing_are_refused(tmp_path):
         curve([0, 1], [0, 1], CUBIC, (float("nan"), 0, 0, 0)),
     ):
         with pytest.raises(InputError, match=r"made\.fbx"):
-            read(tmp_path, [node("a")], {"t": [layer({("a", "R", "X"): keys})]})
+            read(tmp_path, [node("a")], {"t": [layer({("a", "R", "X"): given})]})
 
 
 def test_arrays_that_unpack_to_more_than_they_say_are_refused(tmp_path):
@@ -586,6 +607,6 @@ def test_arrays_that_unpack_to_more_than_they_say_are_refused(tmp_path):
 
 
 def test_damaged_files_end_in_a_take_or_a_message(project):
-    command = [sys.executable, str(project / "tests" / "fuzz_motion_files.py"), "--cases", "80", "--seed", "7"]
+    command = [sys.executable, str(project / "tests" / "fuzz_motion_files.py"), "--cases", "50", "--seed", "7"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

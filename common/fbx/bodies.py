@@ -29,11 +29,10 @@ def find_bodies(scene):
     """All bodies of a scene in file order, without props; an empty list where there is none."""
     limbs = {place for place, node in enumerate(scene.nodes) if node.kind in LIMBS}
     if limbs:
-        trees = [_with_below(scene, root, limbs) for root in _tops(scene, limbs)]
+        trees = _trees(scene, limbs)
     else:
         moving = _moving_nodes(scene)
-        trees = [_with_below(scene, root, moving) for root in _tops(scene, moving)]
-        trees = [_with_ends(scene, tree) for tree in trees if _is_body(scene, tree, moving)]
+        trees = [_with_ends(scene, tree) for tree in _trees(scene, moving) if _is_body(scene, tree, moving)]
     largest = max(map(len, trees), default=0)
     return [_body(scene, tree) for tree in trees if len(tree) * SMALL >= largest]
 
@@ -41,36 +40,29 @@ def find_bodies(scene):
 def _body(scene, tree):
     above, place = [], scene.nodes[tree[0]].parent
     while place >= 0:
-        above.insert(0, place)
+        above.append(place)
         place = scene.nodes[place].parent
-    return Body(scene.nodes[tree[0]].name, tree, above)
+    return Body(scene.nodes[tree[0]].name, tree, above[::-1])
 
 
-def _tops(scene, chosen):
-    """Those of the chosen nodes that have none of them above."""
-    below, tops = set(), []
-    for place, node in enumerate(scene.nodes):  # parents come first
-        if node.parent in chosen or node.parent in below:
-            below.add(place)
-        elif place in chosen:
-            tops.append(place)
-    return tops
-
-
-def _with_below(scene, root, chosen):
-    """The root, the chosen nodes below it, and what lies between."""
-    needed = set()
-    for place in sorted(chosen, reverse=True):
-        while place >= 0 and place not in needed:
-            needed.add(place)
+def _trees(scene, chosen):
+    """The trees that the chosen nodes make, with what lies between them: lists of places, parents first."""
+    above = set()  # what has a chosen node below it
+    for place in chosen:
+        place = scene.nodes[place].parent
+        while place >= 0 and place not in above:
+            above.add(place)
             place = scene.nodes[place].parent
-    tree = [root]
-    inside = {root}
-    for place in range(root + 1, len(scene.nodes)):
-        if scene.nodes[place].parent in inside and place in needed:
-            inside.add(place)
-            tree.append(place)
-    return tree
+    trees, tree_of = [], {}
+    for place, node in enumerate(scene.nodes):  # parents come first
+        if node.parent in tree_of:
+            if place in chosen or place in above:
+                tree_of[place] = tree_of[node.parent]
+                tree_of[place].append(place)
+        elif place in chosen:
+            tree_of[place] = [place]
+            trees.append(tree_of[place])
+    return trees
 
 
 def _moving_nodes(scene):

@@ -19,7 +19,7 @@ import torch
 ORDERS = ("ZYX", "YZX", "XZY", "ZXY", "YXZ", "XYZ", "ZYX")  # enum of rotation orders -> intrinsic sequence
 XYZ = "ZYX"
 SNAP = 1e-4  # of a frame: as near to a key as this is on it
-BLOCK = 4096  # times: what is computed of so many stays in the processor's cache
+REMEMBERED = 16  # places among key times: where curves do not share these, they would fill the memory
 EVEN = 1e-6  # scales whose axes differ by less, relatively, scale evenly
 
 
@@ -36,6 +36,8 @@ class Clock:
         """(T,) or (1,) values of a curve."""
         key = id(curve.times)  # which lives as long as its curve, and that as long as the scene
         if key not in self.places:
+            if len(self.places) >= REMEMBERED:
+                self.places.clear()
             self.places[key] = curves.find_places(curve.times, self.ticks, int(SNAP * self.frame))
         return curves.sample(curve, self.ticks, self.places[key], self.ticks_per_second)
 
@@ -173,22 +175,20 @@ def _from_degrees(angles, order):
 
 
 def local_transforms(scene, stack, places, clock):
-    """[Local] of the nodes at `places`, at the times of `clock`; without a stack at rest, one time."""
-    found = []
+    """The Local of each node at `places`, one by one, at the times of `clock`; without a stack at rest, one time."""
     for place in places:
         node = scene.nodes[place]
         angles = property_values(scene, stack, place, "Lcl Rotation", clock)
         moved = property_values(scene, stack, place, "Lcl Translation", clock)
         scale = property_values(scene, stack, place, "Lcl Scaling", clock, (1.0, 1.0, 1.0))
         rotation = _whole_rotation(node, angles)
-        found.append(Local(rotation, _with_pivots(node, moved, rotation, scale), scale))
-    return found
+        yield Local(rotation, _with_pivots(node, moved, rotation, scale), scale)
 
 
 def _whole_rotation(node, angles):
     """Rotations (T, 4) of a node whose angles are (T, 3) degrees: pre · R · post⁻¹."""
     order = rotation_order(node)[0]
-    blocks = np.split(angles, range(BLOCK, len(angles), BLOCK))
+    blocks = np.split(angles, range(curves.BLOCK, len(angles), curves.BLOCK))
     return torch.cat([_with_pre_and_post(node, _from_degrees(block, order)) for block in blocks])
 
 
@@ -217,9 +217,8 @@ def _with_pivots(node, moved, rotation, scale):
 
 def world_transforms(scene, stack, clock):
     """[World] of all nodes of a scene, in file units."""
-    locals_ = local_transforms(scene, stack, range(len(scene.nodes)), clock)
     worlds = []
-    for node, local in zip(scene.nodes, locals_, strict=True):
+    for node, local in zip(scene.nodes, local_transforms(scene, stack, range(len(scene.nodes)), clock), strict=True):
         worlds.append(compose(worlds[node.parent] if node.parent >= 0 else None, node, local))
     return worlds
 

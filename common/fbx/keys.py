@@ -69,12 +69,14 @@ def from_list(node, ticks_per_second):
     """
     items = node.child("Key").values
     modes = [place for place, item in enumerate(items) if isinstance(item, str) and item in ("C", "L", "U")]
+    if items and not modes:
+        raise DamagedError("a curve lists what are no keys")
     count = node.child("KeyCount")
     if count and count.number(0, len(modes)) != len(modes):
         raise DamagedError(f"a curve says it has {count.values[0]} keys and has {len(modes)}")
-    ends = [place - 2 for place in modes[1:]] + [len(items)]
+    ends = [*(place - 2 for place in modes[1:]), len(items)]
     times = _numbers([items[place - 2] for place in modes if place >= 2], len(modes))
-    rows = [_key(items[place], items[place + 1 : end]) for place, end in zip(modes, ends, strict=True)]
+    rows = [_key(items[place], items[place + 1 : end]) for place, end in zip(modes, ends, strict=False)]
     columns = np.array(rows, np.float64).reshape(len(rows), 6)
     curve = Curve(
         times=times.astype(np.int64) if np.abs(times).max(initial=0) < LATEST else np.full(len(times), LATEST + 1),

@@ -5,6 +5,7 @@ offsets, so that forward kinematics gives the file's own joint positions whateve
 """
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
 from common import console
@@ -23,7 +24,9 @@ import torch
 
 STILL = 5e-6  # of the body's size: offsets that move less are taken to be still
 SCALED = 1e-3  # a scale that changes by more is reported
-NAMED = 5  # joints in one message
+MOST_JOINTS = 3000
+SCATTERED = 5  # joints without a hierarchy
+NAMED, LISTED = 5, 20  # joints that get a message of their own, and skeletons in one
 LARGEST = 1e9  # cm from the origin, and a scale: what is beyond is damage
 UNITS = (1e-6, 1e6)  # centimetres per unit
 
@@ -55,6 +58,13 @@ def _naming(path):
             yield
     except DamagedError as error:
         raise InputError(f"{path}: cannot be read as FBX: {error}. Export the recording again.") from None
+    except InputError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the fuzzer counts these as failures
+        raise InputError(
+            f"{path}: is damaged in a way that was not foreseen ({type(error).__name__}: {error}). Export the "
+            f"recording again."
+        ) from error
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is. Export a shorter take.") from None
 
@@ -72,6 +82,11 @@ def _one_thread():
 
 def _choose_body(path, scene, skeleton):
     bodies = find_bodies(scene)
+    if len(bodies) >= SCATTERED and all(len(body.places) == 1 for body in bodies):
+        raise InputError(
+            f"{path}: its {len(bodies)} joints stand side by side, {bodies[0].name!r} and others; no joint hangs from "
+            f"another, so there is no skeleton. Export joints in a hierarchy."
+        )
     if not bodies:
         raise InputError(
             f"{path}: holds no skeleton, and no nodes that move as a body; it holds {describe(scene)}. "
@@ -83,17 +98,20 @@ def _choose_body(path, scene, skeleton):
             i for i, body in enumerate(bodies) if skeleton in _other_names(scene, body)
         ]
         if len(found) != 1:
-            raise InputError(f"{path}: has no skeleton called {skeleton!r}; it has {', '.join(map(repr, names))}.")
+            raise InputError(f"{path}: has no skeleton called {skeleton!r}; it has {_listed(names)}.")
         return bodies[found[0]]
     if not 0 <= skeleton < len(bodies):
         raise InputError(
-            f"{path}: has {len(bodies)} skeleton(s), {', '.join(map(repr, names))}; number {skeleton} (from 0) is not "
-            f"there."
+            f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; number {skeleton} (from 0) is not there."
         )
     if skeleton == 0 and len(bodies) > 1:
-        others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:], 2))
+        others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:LISTED], 2))
         console.note(f"{Path(path).name}: reading the skeleton {names[0]!r}; it also holds {others}.")
     return bodies[skeleton]
+
+
+def _listed(names):
+    return ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if names[LISTED:] else "")
 
 
 def _other_names(scene, body):
@@ -108,57 +126,69 @@ def _other_names(scene, body):
 def _to_mocap(path, scene, body, take):
     name = Path(path).name
     places = [*body.above, *body.places]
+    if len(places) > MOST_JOINTS:
+        raise DamagedError(f"its skeleton {body.name!r} has {len(places)} joints; a body has at most {MOST_JOINTS}")
     stack = choose_stack(name, scene, places, take)
     clock, fps = frame_clock(name, scene, stack, places)
     unit_cm = float(scene.setting("UnitScaleFactor", 1.0))
     if not UNITS[0] <= unit_cm <= UNITS[1]:
         raise DamagedError(f"its unit is {unit_cm:g} centimetres")
-    root, offsets, locals_ = _place_joints(scene, stack, body, clock)
-    _, rest, _ = _place_joints(scene, None, body, clock)
-    rest_offsets = np.concatenate(rest) * unit_cm
-    offsets = _still_or_moving(offsets, unit_cm)
-    rot_local = np.empty((len(clock.ticks), len(body.places), 4))
-    for joint, local in enumerate(locals_):
-        rot_local[:, joint] = (local.rotation if joint else root.rotation).numpy()
-    root_pos = np.broadcast_to(root.position * unit_cm, (len(clock.ticks), 3)).copy()
-    _check_sizes(rot_local, root_pos, offsets, rest_offsets)
+    moving = _place_joints(scene, stack, body, clock, len(clock.ticks))
+    resting = _place_joints(scene, None, body, clock, 1)
+    rest_offsets = np.concatenate(resting.offsets) * unit_cm
+    root_pos = np.broadcast_to(moving.offsets[0] * unit_cm, (len(clock.ticks), 3)).copy()
+    offsets = _still_or_moving(moving.offsets, unit_cm)
+    _check_sizes(moving.rot_local, root_pos, offsets, rest_offsets)
     offsets[..., 0, :] = rest_offsets[0]
-    _report_limits(name, scene, stack, body, locals_)
+    _report_limits(name, scene, stack, body, moving.scale_changes)
     skeleton = Skeleton(
         name=body.name,
         joint_names=[scene.nodes[place].name for place in body.places],
-        parents=np.array([_joint_parent(scene, body, place) for place in body.places], dtype=np.int64),
+        parents=_parents(scene, body),
         offsets=offsets,
         rot_orders=[evaluate.rotation_order(scene.nodes[place])[0] for place in body.places],
         rest_offsets=rest_offsets,
         fbx=_joint_setup(scene, stack, body),
     )
-    return Mocap(skeleton, rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)
+    return Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)
 
 
-def _joint_parent(scene, body, place):
-    parent = scene.nodes[place].parent
-    return body.places.index(parent) if place != body.places[0] else -1
+def _parents(scene, body):
+    joints = {place: joint for joint, place in enumerate(body.places)}
+    parents = [joints[scene.nodes[place].parent] for place in body.places[1:]]
+    return np.array([-1, *parents], dtype=np.int64)
 
 
-def _place_joints(scene, stack, body, clock):
-    """The root's World, per joint its offset (T, 3) or (1, 3) in its parent's axes, and per joint its Local.
+@dataclasses.dataclass
+class _Placed:
+    """The joints of a body over time, lengths in file units."""
 
-    The offset of a joint is what the parent's stretch makes of its translation. The root's is its place in the scene.
-    """
-    places = [*body.above, *body.places]
-    locals_ = evaluate.local_transforms(scene, stack, places, clock)
-    root = None
-    for place, local in zip([*body.above, body.places[0]], locals_, strict=False):
-        root = evaluate.compose(root, scene.nodes[place], local)
-    locals_ = locals_[len(body.above) :]
-    stretches, offsets = {body.places[0]: root.stretch}, [root.position]
-    for place, local in zip(body.places[1:], locals_[1:], strict=True):
-        node = scene.nodes[place]
+    rot_local: np.ndarray  # (T, J, 4), the root's in the scene
+    offsets: list  # J times (T, 3) or (1, 3): in the axes of the parent, the root's in the scene
+    scale_changes: list  # J numbers
+
+
+def _place_joints(scene, stack, body, clock, count):
+    """All joints of a body at `count` times. A joint's offset is what the parent's stretch makes of its translation."""
+    locals_ = evaluate.local_transforms(scene, stack, [*body.above, *body.places], clock)
+    world = None
+    for place, local in zip([*body.above, body.places[0]], locals_, strict=False):  # up to and with the root
+        world = evaluate.compose(world, scene.nodes[place], local)
+    placed = _Placed(np.empty((count, len(body.places), 4)), [world.position], [_change(local.scale)])
+    placed.rot_local[:, 0] = world.rotation.numpy()
+    stretches = {body.places[0]: world.stretch}
+    for joint, local in enumerate(locals_, 1):
+        node = scene.nodes[body.places[joint]]
         parent = stretches[node.parent]
-        offsets.append(evaluate.stretched(parent.whole, local.translation))
-        stretches[place] = evaluate.stretch_of(parent, node, local)
-    return root, offsets, locals_
+        placed.rot_local[:, joint] = local.rotation.numpy()
+        placed.offsets.append(evaluate.stretched(parent.whole, local.translation))
+        placed.scale_changes.append(_change(local.scale))
+        stretches[body.places[joint]] = evaluate.stretch_of(parent, node, local)
+    return placed
+
+
+def _change(scale):
+    return float(np.ptp(scale, axis=0).max())
 
 
 def _still_or_moving(offsets, unit_cm):
@@ -206,9 +236,8 @@ def _joint_setup(scene, stack, body):
 # what a Mocap cannot hold
 
 
-def _report_limits(name, scene, stack, body, locals_):
-    changes = [float(np.ptp(local.scale, axis=0).max()) for local in locals_]
-    scaled = sorted(zip(changes, body.places, strict=True), reverse=True)
+def _report_limits(name, scene, stack, body, scale_changes):
+    scaled = sorted(zip(scale_changes, body.places, strict=True), reverse=True)
     scaled = [(change, place) for change, place in scaled if change > SCALED]
     for change, place in scaled[:NAMED]:
         console.note(

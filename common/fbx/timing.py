@@ -13,8 +13,8 @@ DEFAULT_FPS = 30.0  # what mode 0 means
 RATE_RANGE = (0.1, 10000.0)  # frames per second that a file can mean
 DENSE = (10, 20.0)  # keys, and keys per second, from which even spacing is a recording's and no animator's
 SAME_RATE = 5e-4
-JOINT_FRAMES = 3_000_000  # poses of single joints that any file may ask for, whatever it holds; with
-JOINT_FRAMES_PER_BYTE = 2  # this, what a large file may
+JOINT_FRAMES = 400_000  # poses of single joints that a take may have whatever it holds,
+JOINT_FRAMES_PER_KEY = 6  # and for every key
 
 
 def choose_stack(name, scene, places, take):
@@ -97,8 +97,9 @@ def _key_rate(curves, ticks_per_second):
 
 
 def _span(name, scene, stack, curves, frame, joint_count):
-    """First and last time in ticks. A span that the file's size cannot bear gives way to that of the keys."""
-    most = (JOINT_FRAMES + JOINT_FRAMES_PER_BYTE * scene.file_size) // max(joint_count, 1)
+    """First and last time in ticks. A span far beyond what the keys can fill gives way to that of the keys."""
+    key_count = sum(len(curve.times) for curve in curves)
+    most = (JOINT_FRAMES + JOINT_FRAMES_PER_KEY * key_count) // max(joint_count, 1)
     start, stop = (stack.start, stack.stop) if stack else (0, 0)
     keys = (min(int(c.times[0]) for c in curves), max(int(c.times[-1]) for c in curves)) if curves else (start, start)
     if stop <= start:
@@ -111,7 +112,7 @@ def _span(name, scene, stack, curves, frame, joint_count):
         start, stop = keys
     if (stop - start) / frame > most:
         raise DamagedError(
-            f"its take of {(stop - start) / frame:.6g} frames is far longer than a file of {scene.file_size} bytes can "
-            f"mean, and so are its keys"
+            f"its take of {(stop - start) / frame:.6g} frames for {joint_count} joints is far longer than its "
+            f"{key_count} keys can mean"
         )
     return start, stop

@@ -20,6 +20,7 @@ from common.fbx.scene import (
 
 
 def parse_version_6(root, ticks_per_second):
+    """The tree of a file -> its nodes in order, its stacks, its global settings."""
     objects = root.child("Objects")
     if objects is None:
         raise DamagedError("it has no list of objects")
@@ -37,14 +38,14 @@ def parse_version_6(root, ticks_per_second):
         elif child in found and parent in constraints:
             note_constraint(found[child], prop, constraints[parent].text(1), properties_of(constraints[parent]))
     nodes, places = in_order(found, parents)
-    return nodes, _stacks_6(root, places, ticks_per_second), _settings_6(root, objects)
+    return nodes, _stacks(root, places, ticks_per_second), _settings(root, objects)
 
 
 def _full_name(text):
     return split_name(text) if isinstance(text, str) else None
 
 
-def _settings_6(root, objects):
+def _settings(root, objects):
     table = {}
     for settings in [*objects.named("GlobalSettings"), *root.named("GlobalSettings")]:
         table |= properties_of(settings)
@@ -58,7 +59,7 @@ def _settings_6(root, objects):
     return table
 
 
-def _stacks_6(root, places, ticks_per_second):
+def _stacks(root, places, ticks_per_second):
     takes, spans = root.child("Takes"), take_times(root)
     stacks = []
     for take in takes.named("Take") if takes else []:
@@ -70,12 +71,12 @@ def _stacks_6(root, places, ticks_per_second):
                 continue
             for part in transform.named("Channel"):
                 if (index := "TRS".find(part.text(0) or "?")) >= 0:
-                    layer.channels[place, PATHS[index]] = _channel_6(part, ticks_per_second)
+                    layer.channels[place, PATHS[index]] = _channel(part, ticks_per_second)
         stacks.append(Stack(take.text(0), *spans.get(take.text(0), (0, 0)), [layer]))
     return stacks
 
 
-def _channel_6(part, ticks_per_second):
+def _channel(part, ticks_per_second):
     channel = Channel([None, None, None], [None, None, None])
     for axis in part.named("Channel"):
         index = "XYZ".find(axis.text(0) or "?")

@@ -21,6 +21,7 @@ from common.fbx.scene import (
 
 
 def parse_version_7(root, ticks_per_second):
+    """The tree of a file -> its nodes in order, its stacks, its global settings."""
     objects = root.child("Objects")
     if objects is None:
         raise DamagedError("it has no list of objects")
@@ -30,9 +31,9 @@ def parse_version_7(root, ticks_per_second):
         if node.values and _is_id(node.values[0]):
             by_id.setdefault(node.values[0], node)
     links = connections(root, "C", lambda value: value if _is_id(value) else None)
-    nodes, places = _nodes_7(by_id, links, templates)
+    nodes, places = _nodes(by_id, links, templates)
     settings = root.child("GlobalSettings")
-    stacks = _stacks_7(root, by_id, links, templates, places, ticks_per_second)
+    stacks = _stacks(root, by_id, links, templates, places, ticks_per_second)
     return nodes, stacks, properties_of(settings) if settings else {}
 
 
@@ -44,7 +45,7 @@ def _class_of(node):
     return node.text(2)
 
 
-def _nodes_7(by_id, links, templates):
+def _nodes(by_id, links, templates):
     defaults = templates.get("Model")
     found = {
         key: SceneNode(split_name(node.text(1))[0], _class_of(node), properties_of(node, defaults))
@@ -63,7 +64,7 @@ def _nodes_7(by_id, links, templates):
     return in_order(found, parents)
 
 
-def _stacks_7(root, by_id, links, templates, places, ticks_per_second):
+def _stacks(root, by_id, links, templates, places, ticks_per_second):
     by_class = {name: {} for name in ("AnimationStack", "AnimationLayer", "AnimationCurveNode", "AnimationCurve")}
     for key, node in by_id.items():
         if node.name in by_class:
@@ -76,7 +77,9 @@ def _stacks_7(root, by_id, links, templates, places, ticks_per_second):
     targets, layers_of = {}, {key: [] for key in stack_nodes}
     for child, parent, prop in links:
         if child in curve_nodes and parent in channels:
-            _connect_curve(channels[parent], prop, functools.partial(_curve_7, curve_nodes[child], ticks_per_second))
+            _connect_curve(
+                channels[parent], prop, functools.partial(keys.from_arrays, curve_nodes[child], ticks_per_second)
+            )
         elif child in channels and (parent in places or parent in layers) and prop:
             targets.setdefault(child, []).append((parent, prop))
         elif child in layers and parent in stack_nodes and layers[child] not in layers_of[parent]:
@@ -124,10 +127,6 @@ def _fill_layer(layers, key, channel, targets, places):
             layers[key].channels.setdefault((places[target], prop), channel)
         elif prop == "Weight":
             layers[target].weight_channel = channel
-
-
-def _curve_7(node, ticks_per_second):
-    return keys.from_arrays(node, ticks_per_second)
 
 
 def _templates(root):
