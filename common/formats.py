@@ -25,8 +25,7 @@ def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin"):
         raise FileNotFoundError(2, "no such file; check mocap_file_path and mocap_files", str(path))
     if ending == ".bvh":
         return bvh.load_bvh(path, skeleton)
-    load_fbx = _backend(fbx_backend).load_fbx
-    return load_fbx(path, 0 if skeleton is None else skeleton, take)
+    return _backend(fbx_backend).load_fbx(path, skeleton, take)
 
 
 def save_mocap(take, path, fbx_backend="builtin"):

@@ -61,12 +61,12 @@ def bones(skeleton):
 
 
 def rest_pose(skeleton):
-    """Joint positions of the rest pose, all rotations identity, root at the origin: (J, 3)."""
+    """Joint positions of the rest pose, root at the origin: (J, 3)."""
     offsets = skeleton.rest_offsets if np.any(skeleton.rest_offsets[1:]) else skeleton.mean_offsets
-    positions = np.zeros_like(offsets)
-    for parent, joint in bones(skeleton):
-        positions[joint] = positions[parent] + offsets[joint]
-    return positions
+    rotations = skeleton.rest_rotations
+    if rotations is None:
+        rotations = np.tile((1.0, 0.0, 0.0, 0.0), (skeleton.joint_count, 1))
+    return joint_positions(torch.from_numpy(rotations), torch.from_numpy(offsets), skeleton.parents).numpy()
 
 
 def hips(skeleton):

@@ -22,6 +22,7 @@ class Skeleton:
     offsets: np.ndarray  # (J, 3) from the parent; (T, J, 3) where a take moves joints inside their parents
     rot_orders: list  # per joint, as "ZXY": R = Rz·Rx·Ry
     rest_offsets: np.ndarray  # (J, 3) the offsets of the rest pose, as the file states them
+    rest_rotations: np.ndarray | None = None  # (J, 4) its local rotations, where they are not all identity
     channels: list | None = None  # BVH: per joint its channels in order, as "Xposition"
     is_end_site: np.ndarray | None = None  # BVH: (J,) True where a nameless end stands instead of a joint
     fbx: object = None  # FBX: the common.fbx.joints.JointSetup that an export repeats

@@ -41,7 +41,7 @@ def tree_paths(names, parents):
     return paths
 
 
-def read(tmp_path, nodes, takes=None, spans=None, skeleton=0, take=None, **settings):
+def read(tmp_path, nodes, takes=None, spans=None, skeleton=None, take=None, **settings):
     return fbx.load_fbx(write(tmp_path / "made.fbx", nodes, takes, spans, **settings), skeleton, take)
 
 

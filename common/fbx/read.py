@@ -31,12 +31,12 @@ LARGEST = 1e9  # cm from the origin, and a scale: what is beyond is damage
 UNITS = (1e-6, 1e6)  # centimetres per unit
 
 
-def load_fbx(path, skeleton=0, take=None):
+def load_fbx(path, skeleton=None, take=None):
     """Read one body of an FBX file as a Mocap, lengths in centimetres.
 
-    `skeleton` is its number, from 0, or the name of its root joint; `take` the name of a take, by default the first
-    in which the body moves. A quaternion has the sign that the file's Euler angles give. Raises InputError, with the
-    file's name, for what is no whole FBX or holds no body.
+    `skeleton` is its number, from 0, or the name of its root joint, by default the first; `take` the name of a take, by
+    default the first in which the body moves. A quaternion has the sign that the file's Euler angles give. Raises
+    InputError, with the file's name, for what is no whole FBX or holds no body.
     """
     with _naming(path), _one_thread():
         scene = read_scene(path)
@@ -100,14 +100,15 @@ def _choose_body(path, scene, skeleton):
         if len(found) != 1:
             raise InputError(f"{path}: has no skeleton called {skeleton!r}; it has {_listed(names)}.")
         return bodies[found[0]]
-    if not 0 <= skeleton < len(bodies):
+    number = 0 if skeleton is None else skeleton
+    if not 0 <= number < len(bodies):
         raise InputError(
-            f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; number {skeleton} (from 0) is not there."
+            f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; number {number} (from 0) is not there."
         )
-    if skeleton == 0 and len(bodies) > 1:
+    if skeleton is None and len(bodies) > 1:
         others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:LISTED], 2))
         console.note(f"{Path(path).name}: reading the skeleton {names[0]!r}; it also holds {others}.")
-    return bodies[skeleton]
+    return bodies[number]
 
 
 def _listed(names):
@@ -148,6 +149,7 @@ def _to_mocap(path, scene, body, take):
         offsets=offsets,
         rot_orders=[evaluate.rotation_order(scene.nodes[place])[0] for place in body.places],
         rest_offsets=rest_offsets,
+        rest_rotations=resting.rot_local[0],
         fbx=_joint_setup(scene, stack, body),
     )
     return Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)

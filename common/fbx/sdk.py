@@ -28,7 +28,7 @@ import torch
 STILL_CM = 1e-3  # an offset that moves less has only been shaken by the arithmetic
 
 
-def load_fbx(path, skeleton=0, take=None):
+def load_fbx(path, skeleton=None, take=None):
     """Read a skeleton, by its number or its root's name, as a Mocap, lengths in cm; `take` names a take. Raises
     ImportError without the bindings, and InputError for a file that does not serve."""
     with _sdk() as (fbx, manager):
@@ -36,6 +36,7 @@ def load_fbx(path, skeleton=0, take=None):
         if not (importer.Initialize(str(path), -1, manager.GetIOSettings()) and importer.Import(scene)):
             raise InputError(f"{path}: the SDK says: {importer.GetStatus().GetErrorString()}. Export it again.")
         roots = _roots(scene.GetRootNode())
+        skeleton = 0 if skeleton is None else skeleton
         named = [root for number, root in enumerate(roots) if skeleton in (number, root.GetName())]
         if not named:
             raise InputError(f"{path}: has the skeletons {[r.GetName() for r in roots]}; {skeleton!r} is not there.")
