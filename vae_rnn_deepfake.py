@@ -36,7 +36,7 @@ import torch
 mocap_file_path = "data/mocap"
 mocap_files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]]  # pairs: dancer 1, dancer 2; or as .bvh
 mocap_valid_frame_ranges = [[[0, -1]]]  # per pair: [start, end), -1 means to the last frame
-mocap_pos_scale = 1.0  # centimetres per unit of the files
+mocap_pos_scale = 1.0  # to centimetres: of BVH files' units; FBX files state theirs, which is applied before
 mocap_fps = None  # None: the files' own
 mocap_up_axis = None  # None: found at load; or "X", "Y", "Z"
 mocap_take = None  # None: the take with motion in it; or its name, for FBX files with several

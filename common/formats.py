@@ -1,6 +1,7 @@
 """Motion files by their ending: `load_mocap`, `save_mocap`, and the pairs of takes that a script names."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 from common import bvh, console, fbx, kinematics, mocap
@@ -52,9 +53,12 @@ def split_skeleton(path):
     A file whose own name holds a "#" is taken as it is.
     """
     path = Path(path)
-    stem, sign, which = path.name.rpartition("#")
-    if not sign or path.is_file() or not stem:
+    picked = re.fullmatch(r"(.*?(?:\.fbx|\.bvh))#(.+)", path.name, re.IGNORECASE)
+    if not picked or path.is_file():
         return path, None
+    stem, which = picked.groups()
+    if which.isdecimal() and int(which) == 0:
+        raise InputError(f"{path}: skeletons are counted from 1, as {stem}#1.")
     return path.with_name(stem), int(which) - 1 if which.isdecimal() else which
 
 
@@ -94,7 +98,7 @@ def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=N
         takes = [load_mocap(Path(folder) / name, take=take_name, fbx_backend=fbx_backend) for name in names]
         takes = [_overrule(take, pos_scale, fps, up_axis) for take in takes]
         for dancer, take in enumerate(takes, 1):
-            _describe(dancer, take)
+            _describe(dancer, take, pos_scale)
         where = f"mocap_files, pair {index}"
         mocap.check_same_fps(*takes, where)
         takes = _cut_to_shorter(takes)
@@ -118,14 +122,14 @@ def _overrule(take, pos_scale, fps, up_axis):
     return dataclasses.replace(take, fps=float(fps or take.fps), up_axis=up_axis or take.up_axis)
 
 
-def _describe(dancer, take):
+def _describe(dancer, take, pos_scale):
     skeleton, height = take.skeleton, kinematics.body_height(take.skeleton)
     console.line(
         f"dancer {dancer}: {Path(take.path).name}: {skeleton.joint_count} joints, {take.frame_count} frames at "
         f"{take.fps:.5g} fps ({take.frame_count / take.fps:.1f} s), rest pose {height:.4g} cm, {take.up_axis} up"
     )
     if not HEIGHTS_CM[0] <= height <= HEIGHTS_CM[1]:
-        advice = f" (for a person of 170 cm: {170 / height * take.unit_cm:.3g})" if height > 0 else ""
+        advice = f" (for a person of 170 cm: {170 / height * pos_scale:.3g})" if height > 0 else ""
         console.note(
             f"{Path(take.path).name}: the rest pose is {height:.4g} cm high, and a person {HEIGHTS_CM[0]} to "
             f"{HEIGHTS_CM[1]}. Set mocap_pos_scale to bring the file to centimetres{advice}."

@@ -2,7 +2,7 @@ import re
 import subprocess
 import sys
 
-from common import bvh, fbx, quaternion
+from common import bvh, fbx, kinematics, quaternion
 from common.errors import InputError
 from common.fbx import container, evaluate, keys, parse
 
@@ -610,3 +610,92 @@ def test_damaged_files_end_in_a_take_or_a_message(project):
     command = [sys.executable, str(project / "tests" / "fuzz_motion_files.py"), "--cases", "50", "--seed", "7"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# found by trying to break it
+
+
+CHAIN = [
+    node("a"),
+    node("b", parent="a", Lcl_Translation=(0, 90, 0)),
+    node("c", parent="b", Lcl_Translation=(0, 70, 0)),
+]
+
+
+def edited(tmp_path, change, **settings):
+    path = write(tmp_path / "made.fbx", CHAIN, {"t": [layer(swaying(30, 5))]}, **settings)
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return path
+
+
+def test_counts_whose_sum_wraps_around_are_refused(tmp_path):
+    def change(text):
+        text = re.sub(r"KeyAttrFlags: \*5 \{\s*a: [^}]*\}", "KeyAttrFlags: *3 {\n a: 4,4,4\n}", text)
+        text = re.sub(
+            r"KeyAttrDataFloat: \*20 \{\s*a: [^}]*\}", "KeyAttrDataFloat: *12 {\n a: 0" + ",0" * 11 + "\n}", text
+        )
+        runs = "9223372036854775807,9223372036854775807,7"
+        return re.sub(r"KeyAttrRefCount: \*5 \{\s*a: [^}]*\}", "KeyAttrRefCount: *3 {\n a: " + runs + "\n}", text)
+
+    with pytest.raises(InputError, match="does not say for which of the keys"):
+        fbx.load_fbx(edited(tmp_path, change))
+
+
+@pytest.mark.parametrize("value", ["9" * 401, "nan", "-inf", "1e999"])
+def test_numbers_beyond_all_measure_are_foreseen(tmp_path, value):
+    with pytest.raises(InputError) as error:
+        fbx.load_fbx(edited(tmp_path, lambda text: text.replace("4321", value), UnitScaleFactor=4321))
+    assert "foreseen" not in str(error.value)
+    repeated = swaying(30, 5)
+    repeated["a", "R", "X"]["Post"] = ("R", value)
+    fbx.load_fbx(write(tmp_path / "repeated.fbx", CHAIN, {"t": [layer(repeated)]}))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"UpAxis": 5}, {"FrontAxis": 10**12}, {"UpAxis": 2, "FrontAxis": 2}, {"UpAxisSign": 7}]
+)
+def test_axes_that_are_none_do_not_reach_an_export(tmp_path, settings):
+    take = read(tmp_path, CHAIN, {"t": [layer(swaying(30, 5))]}, **settings)
+    fbx.save_fbx(take, tmp_path / "again.fbx")
+    assert fbx.load_fbx(tmp_path / "again.fbx").up_axis == take.up_axis
+
+
+def test_the_rest_pose_stands_as_it_did_below_a_turned_node(tmp_path):
+    above = node("Armature", "Null", Lcl_Rotation=(-90, 0, 0), Lcl_Scaling=(100, 100, 100), InheritType=1)
+    nodes = [above, {**CHAIN[0], "parent": "Armature"}, *CHAIN[1:]]
+    take = read(tmp_path, nodes, {"t": [layer(swaying(30, 5))]})
+    fbx.save_fbx(take, tmp_path / "again.fbx")
+    again = fbx.load_fbx(tmp_path / "again.fbx")
+    rest = kinematics.rest_pose(take.skeleton)
+    assert np.ptp(rest[:, 2]) > 15_000
+    np.testing.assert_allclose(kinematics.rest_pose(again.skeleton), rest, atol=1e-2)
+
+
+KEY_TIMES = {
+    "a pose long before": lambda t: np.append(0, t[10:]),
+    "two keys missing": lambda t: np.delete(t, [40, 200]),
+    "a key after the end": lambda t: np.append(t, t[-1] + 0.4),
+    "whole milliseconds": lambda t: np.round(t, 3),
+}
+
+
+@pytest.mark.parametrize("change", KEY_TIMES.values(), ids=KEY_TIMES.keys())
+def test_a_wrong_rate_is_seen_through_irregular_keys(tmp_path, change, capsys):
+    times = change(np.arange(300) / 60)
+    curves = {("a", "R", axis): curve(times, np.sin(times * 6) * 40) for axis in "XYZ"}
+    take = read(tmp_path, CHAIN, {"t": [layer(curves)]}, TimeMode=6)
+    assert take.fps == pytest.approx(60)
+    assert "using 60" in capsys.readouterr().out
+
+
+def test_still_joints_keep_what_hangs_below_them(tmp_path):
+    sides = [(side, part) for side in "LR" for part in ("Leg", "Knee", "Foot", "Toe")]
+    parents = {"Leg": "Hips", "Knee": "Leg", "Foot": "Knee", "Toe": "Foot"}
+    nodes = [node("Hips", "Null"), node("Spine", "Null", parent="Hips"), node("Head", "Null", parent="Spine")]
+    for side, part in sides:
+        parent = parents[part] if part == "Leg" else side + parents[part]
+        nodes.append(node(side + part, "Null", parent=parent, Lcl_Translation=(0, -20, 0)))
+    moving = ["Hips", "Spine", "Head", "LLeg", "LKnee", "LFoot", "RLeg"]
+    take = read(tmp_path, nodes, {"t": [layer({k: v for name in moving for k, v in swaying(30, 20, name).items()})]})
+    assert set(take.skeleton.joint_names) == {item["name"] for item in nodes}

@@ -137,6 +137,39 @@ def test_pairs_are_read_in_centimetres_and_described(duet, capsys):
     assert "1.06" in said  # what would make it 170 cm
 
 
+def test_the_scale_that_is_advised_is_the_one_that_helps(duet, capsys):
+    take = dataclasses.replace(mocap.rescale(formats.load_mocap(duet / "one.bvh"), 50), unit_cm=1.0)  # 80 m
+    for unit_cm, name in ((1.0, "cm"), (100.0, "metres")):  # what the file states of itself does not matter
+        formats.save_mocap(dataclasses.replace(take, unit_cm=1.0), duet / "huge.bvh")
+        huge = dataclasses.replace(formats.load_mocap(duet / "huge.bvh"), unit_cm=unit_cm)
+        formats._describe(1, mocap.rescale(huge, 2), 2)
+        advised = float(re.search(r"170 cm: ([\d.e-]+)", capsys.readouterr().out)[1])
+        height = kinematics.body_height(mocap.rescale(huge, advised).skeleton)
+        assert height == pytest.approx(170, rel=0.01), name
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "skeleton"),
+    [
+        ("duet.fbx", "duet.fbx", None),
+        ("duet.fbx#2", "duet.fbx", 1),
+        ("duet.FBX#Anna", "duet.FBX", "Anna"),
+        ("duet.bvh#A:Hips", "duet.bvh", "A:Hips"),
+        ("duet.fbx#An#na", "duet.fbx", "An#na"),
+        ("take#2.fbx", "take#2.fbx", None),
+        ("take#2.fbx#1", "take#2.fbx", 0),
+    ],
+)
+def test_a_path_may_end_in_a_skeleton(path, name, skeleton):
+    found, picked = formats.split_skeleton(f"folder/{path}")
+    assert (found.name, picked) == (name, skeleton)
+
+
+def test_skeletons_are_counted_from_one():
+    with pytest.raises(InputError, match="counted from 1"):
+        formats.split_skeleton("duet.fbx#0")
+
+
 def test_differing_lengths_are_cut_to_the_shorter(duet, capsys):
     write_body(duet / "two.bvh", 70)
     pairs, ranges = load(duet)

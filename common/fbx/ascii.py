@@ -150,7 +150,8 @@ def _value(item):
     if item.startswith('"'):
         return ESCAPE.sub(lambda match: ESCAPES[match[0]], item[1:-1])
     try:
-        return int(item)
+        whole = int(item)
+        return whole if abs(whole) < 2**63 else float(item)  # as infinite as it gets: no field holds more
     except ValueError:
         pass
     try:

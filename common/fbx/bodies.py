@@ -85,15 +85,12 @@ def _is_body(scene, tree, moving):
 
 
 def _with_ends(scene, tree):
-    """The tree with the ends that do not move: children of the same kind, with nothing below them."""
+    """The tree with what hangs still below it: children of the same kind, and theirs."""
     inside = set(tree)
-    parents = {node.parent for node in scene.nodes}
-    ends = [
-        place
-        for place, node in enumerate(scene.nodes)
-        if node.parent in inside and place not in parents and node.kind == scene.nodes[node.parent].kind
-    ]
-    return sorted(inside.union(ends))  # places go down the tree, so parents stay first
+    for place, node in enumerate(scene.nodes):  # places go down the tree: parents come first
+        if node.parent in inside and node.kind == scene.nodes[node.parent].kind:
+            inside.add(place)
+    return sorted(inside)
 
 
 def describe(scene):

@@ -20,6 +20,7 @@ from common.fbx.curves import (
 import numpy as np
 
 __all__ = ["LATEST", "from_arrays", "from_list"]
+MOST_REPEATS = 1e9
 WEIGHT_UNIT = 9999  # weights are stored as whole numbers of 16 bits
 
 
@@ -31,10 +32,11 @@ def from_arrays(node, ticks_per_second):
     flags, data, runs = node.array("KeyAttrFlags"), node.array("KeyAttrDataFloat"), node.array("KeyAttrRefCount")
     if not len(flags):
         flags, data, runs = np.array([LINEAR]), np.zeros(4, np.float32), np.array([len(times)])
-    if len(data) != 4 * len(flags) or len(runs) != len(flags) or (runs < 0).any() or runs.sum() != len(times):
+    in_range = ((runs >= 0) & (runs <= len(times))).all()  # before they are added up: a sum may wrap around
+    if len(data) != 4 * len(flags) or len(runs) != len(flags) or not in_range or runs.sum() != len(times):
         raise DamagedError(
             f"a curve of {len(times)} keys has {len(flags)} flags, {len(data)} slopes and weights, "
-            f"and says they are for {runs.sum():g} keys"
+            f"and does not say for which of the keys"
         )
     bits = data.astype(np.int64).astype(np.uint32) if data.dtype.kind == "i" else data.astype("<f4").view(np.uint32)
     bits = bits.reshape(-1, 4)
@@ -58,7 +60,8 @@ def _extrapolation(node):
     """(letter, count): C constant, R repeat, M mirror, A repeat and add up, K keep the slope; −1 for ever."""
     kind, count = node and node.child("Type"), node and node.child("Repetition")
     letter = str(kind.values[0])[:1] if kind and kind.values else "C"
-    return (letter if letter in "RMAK" else "C", int(min(count.number(0, -1), 1e9)) if count else -1)
+    times = count.number(0, -1) if count else -1
+    return (letter if letter in "RMAK" else "C", int(times) if abs(times) <= MOST_REPEATS else -1)
 
 
 def from_list(node, ticks_per_second):

@@ -12,9 +12,10 @@ from common import console
 from common.errors import InputError
 from common.fbx import evaluate
 from common.fbx.bodies import describe, find_bodies
+from common.fbx.channels import file_angles
 from common.fbx.container import DamagedError
 from common.fbx.frame_rates import CUSTOM
-from common.fbx.joints import JointSetup
+from common.fbx.joints import AXES, JointSetup
 from common.fbx.parse import read_scene
 from common.fbx.timing import choose_stack, curves_of, frame_clock
 from common.mocap import Mocap, Skeleton
@@ -98,13 +99,14 @@ def _choose_body(path, scene, skeleton):
             i for i, body in enumerate(bodies) if skeleton in _other_names(scene, body)
         ]
         if len(found) != 1:
-            raise InputError(f"{path}: has no skeleton called {skeleton!r}; it has {_listed(names)}.")
+            count = "no skeleton" if not found else f"{len(found)} skeletons"
+            raise InputError(
+                f"{path}: has {count} called {skeleton!r}; it has {_listed(names)}. Pick one by its number, from #1 on."
+            )
         return bodies[found[0]]
     number = 0 if skeleton is None else skeleton
     if not 0 <= number < len(bodies):
-        raise InputError(
-            f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; number {number} (from 0) is not there."
-        )
+        raise InputError(f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; #{number + 1} is not there.")
     if skeleton is None and len(bodies) > 1:
         others = ", ".join(f"#{number} {name!r}" for number, name in enumerate(names[1:LISTED], 2))
         console.note(f"{Path(path).name}: reading the skeleton {names[0]!r}; it also holds {others}.")
@@ -152,7 +154,11 @@ def _to_mocap(path, scene, body, take):
         rest_rotations=resting.rot_local[0],
         fbx=_joint_setup(scene, stack, body),
     )
-    return Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)
+    read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)
+    if body.above:  # an export has nothing above the root: its rest pose is that in the scene
+        resting_root = file_angles(dataclasses.replace(read, rot_local=resting.rot_local))[0, 0]
+        skeleton.fbx.rest_rotation[0] = resting_root
+    return read
 
 
 def _parents(scene, body):
@@ -215,23 +221,28 @@ def _up_axis(scene):
 def _joint_setup(scene, stack, body):
     nodes = [scene.nodes[place] for place in body.places]
     turns = [evaluate.pre_and_post(node) for node in nodes]
-    settings = zip(("UpAxis", "FrontAxis", "CoordAxis"), (1, 2, 0), strict=True)
     mode = int(scene.setting("TimeMode", 0))
     return JointSetup(
         pre_rotation=np.array([pre for pre, _ in turns]),
         post_rotation=np.array([post for _, post in turns]),
         inherit_type=np.array([evaluate.inherit_type(node) for node in nodes]),
         kinds=[node.kind for node in nodes],
-        axes=tuple(
-            int(scene.setting(name + part, value))
-            for name, default in settings
-            for part, value in (("", default), ("Sign", 1))
-        ),
+        axes=_axes(scene),
         time_mode=mode,
         custom_fps=float(scene.setting("CustomFrameRate", -1)) if mode == CUSTOM else -1.0,
         take_name=stack.name if stack else "Take 001",
         rest_rotation=np.array([node.vector("Lcl Rotation", (0, 0, 0)) for node in nodes]),
     )
+
+
+def _axes(scene):
+    """Up, front and side axis with their signs, as the file has them if that makes a system of axes."""
+    names = ("UpAxis", "FrontAxis", "CoordAxis")
+    axes = [scene.setting(name, default) for name, default in zip(names, (1, 2, 0), strict=True)]
+    signs = [scene.setting(f"{name}Sign", 1) for name in names]
+    if sorted(axes) != [0, 1, 2] or any(abs(sign) != 1 for sign in signs):
+        return AXES[_up_axis(scene)]
+    return tuple(int(number) for pair in zip(axes, signs, strict=True) for number in pair)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

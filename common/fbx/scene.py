@@ -5,7 +5,6 @@ Both generations of the format end in the same Scene: `version7.py`, `version6.p
 
 import dataclasses
 import functools
-import math
 
 from common.fbx.container import DamagedError
 from common.fbx.curves import LATEST
@@ -95,10 +94,13 @@ def properties_of(node, defaults=None):
     return table
 
 
+LARGEST_NUMBER = 1e300  # also of whole numbers, which a text file can write with any number of digits
+
+
 def number_of(values, default, where):
     if not values:
         return default
-    if not isinstance(values[0], (int, float)) or not math.isfinite(values[0]):
+    if not isinstance(values[0], (int, float)) or not abs(values[0]) <= LARGEST_NUMBER:
         raise DamagedError(f"{where} should be a number, and is {str(values[0])[:30]!r}")
     return values[0]
 

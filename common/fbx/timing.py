@@ -88,9 +88,15 @@ def _key_rate(curves, ticks_per_second):
     times = max((curve.times for curve in curves), key=len, default=())
     if len(times) < DENSE[0] or times[-1] <= times[0]:
         return None
-    spacing = (int(times[-1]) - int(times[0])) / (len(times) - 1)
-    rate = ticks_per_second / spacing
-    if np.abs(np.diff(times) - spacing).max() > 0.02 * spacing or not DENSE[1] <= rate <= RATE_RANGE[1]:
+    gaps = np.diff(times)
+    spacing = float(np.median(gaps))
+    # some programs round the times of keys to milliseconds, drop a few keys, or put one before or after the rest
+    rounding = min(1e-3 * ticks_per_second, 0.15 * spacing)
+    even = np.abs(gaps - spacing) <= max(0.02 * spacing, rounding)
+    if spacing <= 0 or even.mean() < 0.95:
+        return None
+    rate = ticks_per_second / gaps[even].mean()
+    if not DENSE[1] <= rate <= RATE_RANGE[1]:
         return None
     nearest = min(map(float, RATES.values()), key=lambda known: abs(known / rate - 1))
     return nearest if abs(nearest / rate - 1) < SAME_RATE / 2 else rate
