@@ -106,6 +106,7 @@ class _Canvas:
         self.radii = np.where(heads, 7.0, 2.6) * math.sqrt(line_width) * self.unit
         self.font = ImageFont.load_default(12 * self.unit)
         self.backdrop = self._draw_backdrop(size * OVERSAMPLING, floor)
+        self.shown_backdrop = _shrink(np.asarray(self.backdrop))
 
     def _draw_backdrop(self, size, floor):
         image = Image.new("L", (size, size), 0)
@@ -126,8 +127,21 @@ class _Canvas:
             (x, y), radius = points[joint], self.radii[joint]
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=self.inks[joint])
         corner = image.width - 10 * self.unit, 10 * self.unit
-        draw.text(corner, f"{seconds:.1f} s", fill=MIDDLE, font=self.font, anchor="ra")
-        return _shrink(np.asarray(image))
+        text = f"{seconds:.1f} s"
+        draw.text(corner, text, fill=MIDDLE, font=self.font, anchor="ra")
+        reach = self.radii.max() + self.width
+        figure = (*(points.min(axis=0) - reach), *(points.max(axis=0) + reach))
+        return self._shrink_parts(image, (figure, draw.textbbox(corner, text, font=self.font, anchor="ra")))
+
+    def _shrink_parts(self, image, boxes):
+        """The backdrop with the parts of a drawing in these boxes: the rest of it has not changed."""
+        shown = self.shown_backdrop.copy()
+        for box in boxes:
+            low = np.clip(np.floor(np.array(box[:2]) / OVERSAMPLING).astype(int), 0, len(shown))
+            high = np.clip(np.ceil(np.array(box[2:]) / OVERSAMPLING).astype(int) + 1, 0, len(shown))
+            part = image.crop((*(low * OVERSAMPLING).tolist(), *(high * OVERSAMPLING).tolist()))
+            shown[low[1] : high[1], low[0] : high[0]] = _shrink(np.asarray(part))
+        return shown
 
 
 def _pen(image):
