@@ -29,7 +29,7 @@ class History:
         if not all(map(math.isfinite, train)):
             raise InputError(
                 f"the training went wrong in epoch {len(self.rows)}: a loss is not finite. Use a smaller "
-                f"ae_learning_rate; weights from before are in the results folder."
+                f"ae_learning_rate. Weights that were saved before are still in the results folder."
             )
 
     def log_line(self, seconds):
