@@ -9,6 +9,7 @@ or set them for one run, as in `python vae_rnn.py --epochs=20`. The README expla
 """
 
 import dataclasses
+import functools
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from common import (
     console,
     dataset,
+    devices,
     errors,
     export,
     formats,
@@ -23,13 +25,14 @@ from common import (
     losses,
     mocap,
     models,
+    parallel,
+    results,
     settings,
     synthesis,
     training,
+    weights,
 )
 from common.history import History
-
-import torch
 
 # ---------------------------------------------------------------------------------------------------------------------
 # mocap
@@ -73,6 +76,7 @@ model_save_interval = 50  # epochs
 save_history = True
 random_seed = 0
 device = "auto"  # or "cuda", "mps", "cpu"
+precision = "float32"  # or "bfloat16", on devices that gain from it
 
 # export
 results_path = "results"
@@ -104,24 +108,26 @@ def make_models(pose_dims):
     }
 
 
-def compute_losses(nets, windows, batch, joint_weights, kld_scale, draw_samples):
-    """Losses of a batch of windows (B,): total, norm, pos, quat, kld."""
-    source, target = windows.gather(0, batch), windows.gather(1, batch)  # (B, T, D)
-    mu, std = models.latent(*nets["encoder"](source))  # (B, Z)
-    prediction = nets["decoder"](models.sample(mu, std) if draw_samples else mu)
-    norm, pos, quat = losses.pose_losses(prediction, target, *windows.bones(1, batch), joint_weights)
+def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
+    """Losses of a batch of windows (B,): total, norm, pos, quat, kld. Noise (B, Z), None to decode the latent means."""
+    mu, std = models.latent(*nets["encoder"](windows.gather(0, batch)))  # (B, Z)
+    prediction = nets["decoder"](models.sample(mu, std, noise))  # (B, T, D)
+    norm, pos, quat = losses.pose_losses(prediction, windows.target(1, batch), joint_weights)
     kld = losses.kld_loss(mu, std)
     total = ae_norm_loss_scale * norm + ae_pos_loss_scale * pos + ae_quat_loss_scale * quat + kld_scale * kld
     return total, norm, pos, quat, kld
 
 
-def train(nets, windows, joint_weights, shuffle, folder):
+def train(nets, windows, joint_weights, generator, folder):
     """All epochs, with weights and history saved on the way; returns the history."""
-    optimiser, schedule = training.make_optimiser(nets.values(), ae_learning_rate)
+    compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
+    bfloat16 = devices.pick_precision(precision, windows.train.device)
+    step = training.Step(nets, compute, (latent_dim,), generator, bfloat16)
     history = History()
     with console.progress(epochs * training.batch_count(windows.train, batch_size), "batches") as bar:
         for epoch in range(epochs):
             started = time.perf_counter()
+            step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate))
             kld_scale = losses.kld_scale(
                 epoch,
                 kld_scale_cycle_duration,
@@ -130,24 +136,17 @@ def train(nets, windows, joint_weights, shuffle, folder):
                 min_kld_scale,
                 max_kld_scale,
             )
-            trained, tested = training.RunningMean(), training.RunningMean()
-            for batch in dataset.batches(windows.train, batch_size, shuffle):
-                step = compute_losses(nets, windows, batch, joint_weights, kld_scale, draw_samples=True)
-                optimiser.zero_grad()
-                step[0].backward()
-                optimiser.step()
-                trained.add(step, len(batch))
+            trained, tested = step.running_mean(), step.running_mean()
+            for batch in dataset.batches(windows.train, batch_size, generator):
+                trained.add(*step.train(batch, kld_scale))
                 bar.update()
-            with torch.no_grad():
-                for batch in dataset.batches(windows.test, batch_size):
-                    step = compute_losses(nets, windows, batch, joint_weights, kld_scale, draw_samples=False)
-                    tested.add(step, len(batch))
-            schedule.step()
+            for batch in dataset.batches(windows.test, batch_size):
+                tested.add(*step.test(batch, kld_scale))
             history.add(trained.means(), tested.means())
             console.line(history.log_line(time.perf_counter() - started))
-            if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
+            if ((epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs) and parallel.rank() == 0:
                 if save_weights:
-                    training.save_weights(nets, folder / "weights", epoch + 1)
+                    weights.save_weights(nets, folder / "weights", epoch + 1)
                 if save_history:
                     history.save(folder / "histories", epochs)
     return history
@@ -195,6 +194,7 @@ def main():
     config = settings.configure(globals(), sys.argv[1:], __file__, __doc__)
     globals().update(config)
     here = Path(__file__).resolve().parent
+    where = parallel.join(devices.pick_device(device))
 
     with console.stage("load"):
         pairs, ranges = formats.load_pairs(
@@ -211,8 +211,7 @@ def main():
         joint_weights = losses.load_joint_weights(mocap_loss_weights_file, here, joint_names)
 
     with console.stage("segment"):
-        where = training.pick_device(device)
-        shuffle = training.seed_everything(random_seed)
+        generator = training.seed_everything(random_seed)
         nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
         nets = {name: net.to(where) for name, net in nets.items()}
         weights_files = {
@@ -220,22 +219,28 @@ def main():
             "decoder": here / decoder_weights_file,
         }
         if load_weights:
-            training.load_weights(nets, weights_files)
+            weights.load_weights(nets, weights_files)
         if epochs > 0:
-            windows = dataset.make_windows(pairs, ranges, sequence_length, sequence_offset, test_percentage, where)
+            windows = dataset.make_windows(pairs, ranges, [1], sequence_length, sequence_offset, test_percentage, where)
             dataset.check_batch_size(windows, batch_size)
             console.line(windows.description(pairs[0][0].fps))
-        training.check_run(epochs, load_weights, export_seq_index, pairs)
+        results.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
-        folder = training.prepare_results(here / results_path, __file__)
-        settings.save_config(config, __file__, folder / "config.json")
-        if load_weights:
-            training.keep_weights(nets, weights_files, folder / "weights")
+        folder = here / results_path
+        parallel.wait()  # the weights to load may lie where the results will
+        if parallel.rank() == 0:
+            results.prepare_results(folder, __file__)
+            settings.save_config(config, __file__, folder / "config.json")
+            if load_weights:
+                weights.keep_weights(nets, weights_files, folder / "weights")
 
     history = None
     if epochs > 0:
-        with console.stage(f"train on {training.describe(where)}"):
-            history = train(nets, windows, joint_weights.to(where), shuffle, folder)
+        with console.stage(f"train on {devices.describe(where)}"):
+            history = train(nets, windows, joint_weights.to(where), generator, folder)
+    parallel.leave()
+    if parallel.rank() > 0:
+        return
     with console.stage("export"):
         export_clips(nets, pairs, ranges, folder)
     console.line(f"All results are in {folder}")

@@ -4,16 +4,18 @@ import contextlib
 import sys
 import time
 
+from common import parallel
+
 from tqdm import tqdm
 
 
 @contextlib.contextmanager
 def stage(name):
     """Announce a stage and, when it is done, its seconds."""
-    print(f"--- {name}", flush=True)
+    line(f"--- {name}")
     start = time.perf_counter()
     yield
-    print(f"--- {name}: done in {time.perf_counter() - start:.1f} s\n", flush=True)
+    line(f"--- {name}: done in {time.perf_counter() - start:.1f} s\n")
 
 
 def note(message):
@@ -23,10 +25,13 @@ def note(message):
 
 def line(text):
     """Print a line that a progress bar on the same terminal does not break."""
-    tqdm.write(text, file=sys.stdout)
-    sys.stdout.flush()
+    if parallel.rank() == 0:
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
 
 
 def progress(total, unit):
     """A progress bar with the time left; silent where the output is not a terminal."""
-    return tqdm(total=total, unit=unit, disable=None, leave=False, dynamic_ncols=True, smoothing=0.05)
+    return tqdm(
+        total=total, unit=unit, disable=parallel.rank() > 0 or None, leave=False, dynamic_ncols=True, smoothing=0.05
+    )

@@ -1,23 +1,38 @@
 """Windows by index: every training example is a stretch of frames of the two takes, never copied.
 
-Shapes: N frames of all ranges end to end, W windows, B batch, T frames of a window, D pose_dim.
+Shapes: N frames of all ranges end to end, W windows, B batch, T frames of a window, J joints, D pose_dim.
 """
 
-from common import console, mocap
+import typing
+
+from common import console, kinematics, quaternion
 from common.errors import InputError
 
 import torch
+
+BLOCK = 4096  # frames at a time
+
+
+class Target(typing.NamedTuple):
+    """Recorded windows as the losses need them."""
+
+    poses: torch.Tensor  # (B, T, D)
+    pos: torch.Tensor  # (B, T, 3·J) joint positions in cm, the root at the origin
+    offsets: torch.Tensor  # (B, J, 3) bones in cm
+    parents: torch.Tensor  # (J,)
 
 
 class Windows:
     """Windows of both dancers at the same time, and their split into training and test.
 
-    A window is the number of its first frame. Per dancer, `poses` holds all frames (N, D), `offsets` the bones of
-    every pair of files (P, J, 3) and `parents` their hierarchy (J,).
+    A window is the number of its first frame. Per dancer, `poses` holds all frames (N, D), `pos` the joint positions
+    (N, 3·J) in cm of those whose movement is a target, `offsets` the bones of every pair of files (P, J, 3) and
+    `parents` their hierarchy (J,).
     """
 
-    def __init__(self, poses, offsets, parents, train, test, pair_of_frame, sequence_length):
+    def __init__(self, poses, pos, offsets, parents, train, test, pair_of_frame, sequence_length):
         self.poses = poses
+        self.pos = pos
         self.offsets = offsets
         self.parents = parents
         self.train = train  # (W,)
@@ -29,9 +44,11 @@ class Windows:
         """Poses of dancer 0 or 1 in the given windows, (B,) -> (B, T, D)."""
         return self.poses[dancer][windows[:, None] + self.frames]
 
-    def bones(self, dancer, windows):
-        """Bone offsets (B, 1, J, 3) in cm of dancer 0 or 1 in the given windows (B,), and their parents (J,)."""
-        return self.offsets[dancer][self.pair_of_frame[windows]].unsqueeze(1), self.parents[dancer]
+    def target(self, dancer, windows):
+        """What the decoder of dancer 0 or 1 should give in the given windows (B,)."""
+        frames = windows[:, None] + self.frames
+        offsets = self.offsets[dancer][self.pair_of_frame[windows]]
+        return Target(self.poses[dancer][frames], self.pos[dancer][frames], offsets, self.parents[dancer])
 
     def description(self, fps):
         """How much there is to learn from, and to test on."""
@@ -47,39 +64,71 @@ def poses_of(take):
     return torch.as_tensor(take.rot_local, dtype=torch.float32).flatten(1)
 
 
-def make_windows(pairs, ranges, sequence_length, sequence_offset, test_percentage, device):
+def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_percentage, device):
     """Windows over the frame ranges of pairs of takes [(mocap1, mocap2), ...], [[(start, end), ...], ...].
 
-    The last `test_percentage` of every range is held out. No window crosses that border: overlapping windows would
-    show the test frames to the training.
+    `targets` are the dancers, 0 or 1, whose movement is to be learnt. The last `test_percentage` of every range is held
+    out. No window crosses that border: overlapping windows would show the test frames to the training.
     """
-    poses, train, test, pair_of_frame = ([], []), [], [], []
-    first = 0
-    for pair, (takes, pair_ranges) in enumerate(zip(pairs, ranges, strict=True)):
-        for start, end in pair_ranges:
-            count = end - start
-            held_out = round(count * test_percentage)
-            _check_lengths(pair, (start, end), count, held_out, sequence_length)
-            for dancer in (0, 1):
-                poses[dancer].append(poses_of(mocap.cut(takes[dancer], start, end)))
-            border, last = first + count - held_out, first + count
-            train.append(torch.arange(first, border - sequence_length + 1, sequence_offset))
-            test.append(torch.arange(border, max(border, last - sequence_length + 1), sequence_offset))
-            pair_of_frame.append(torch.full((count,), pair))
-            first = last
+    stretches = [(pair, *frame_range) for pair, pair_ranges in enumerate(ranges) for frame_range in pair_ranges]
+    lengths = [end - start for _, start, end in stretches]
+    train, test, first = [], [], 0
+    for (pair, start, end), count in zip(stretches, lengths, strict=True):
+        held_out = round(count * test_percentage)
+        _check_lengths(pair, (start, end), count, held_out, sequence_length)
+        border, last = first + count - held_out, first + count
+        train.append(torch.arange(first, border - sequence_length + 1, sequence_offset))
+        test.append(torch.arange(border, max(border, last - sequence_length + 1), sequence_offset))
+        first = last
+    takes_of = list(zip(*pairs, strict=True))  # per dancer
+    poses = [_all_poses([takes[pair] for pair, *_ in stretches], stretches, sum(lengths)) for takes in takes_of]
     offsets = [
-        torch.stack([torch.as_tensor(takes[dancer].skeleton.mean_offsets, dtype=torch.float32) for takes in pairs])
+        torch.stack([torch.as_tensor(take.skeleton.mean_offsets, dtype=torch.float32) for take in takes])
+        for takes in takes_of
+    ]
+    parents = [takes[0].skeleton.parents for takes in takes_of]
+    pair_of_frame = torch.repeat_interleave(torch.tensor([pair for pair, *_ in stretches]), torch.tensor(lengths))
+    pos = [
+        _all_positions(poses[dancer], offsets[dancer], parents[dancer], pair_of_frame) if dancer in targets else None
         for dancer in (0, 1)
     ]
     return Windows(
-        poses=[torch.cat(dancer).to(device) for dancer in poses],
+        poses=[dancer.to(device) for dancer in poses],
+        pos=[dancer if dancer is None else dancer.to(device) for dancer in pos],
         offsets=[dancer.to(device) for dancer in offsets],
-        parents=[take.skeleton.parents for take in pairs[0]],
+        parents=parents,
         train=torch.cat(train).to(device),
         test=torch.cat(test).to(device),
-        pair_of_frame=torch.cat(pair_of_frame).to(device),
+        pair_of_frame=pair_of_frame.to(device),
         sequence_length=sequence_length,
     )
+
+
+def _all_poses(takes, stretches, frame_count):
+    """The frames of all stretches (pair, start, end) end to end, (N, D) float32. In every stretch the first frame keeps
+    the sign that the file's own Euler angles give, and the signs are continuous from there."""
+    poses = torch.empty(frame_count, 4 * takes[0].skeleton.joint_count)
+    first = 0
+    for take, (_, start, end) in zip(takes, stretches, strict=True):
+        rot_local = torch.from_numpy(take.rot_local[start:end])
+        signs = quaternion.continuous_signs(rot_local)
+        for block in _blocks(end - start):  # so that no copy of a long take is made on the way
+            poses[first:][block] = (rot_local[block] * signs[block].unsqueeze(-1)).flatten(1)
+        first += end - start
+    return poses
+
+
+def _all_positions(poses, offsets, parents, pair_of_frame):
+    """Joint positions of all frames (N, D) with the root at the origin, (N, 3·J) in cm."""
+    pos = torch.empty(len(poses), 3 * len(parents))
+    for block in _blocks(len(poses)):
+        rotations = poses[block].unflatten(-1, (-1, 4))
+        pos[block] = kinematics.joint_positions(rotations, offsets[pair_of_frame[block]], parents).flatten(1)
+    return pos
+
+
+def _blocks(count):
+    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
 
 
 def _check_lengths(pair, frame_range, count, held_out, sequence_length):

@@ -5,6 +5,7 @@ Shapes: T frames (or any leading axes), J joints.
 
 import dataclasses
 import functools
+import itertools
 
 from common import quaternion
 
@@ -25,34 +26,86 @@ def forward_kinematics(rot_local, root_pos, skeleton):
 
 
 def joint_positions(rot_local, offsets, parents):
-    """Joint positions with the root at the origin, (..., J, 4), (..., J, 3) -> (..., J, 3).
+    """Joint positions with the root at the origin, (..., J, 4), (..., J, 3) -> (..., J, 3)."""
+    lead = torch.broadcast_shapes(rot_local.shape[:-2], offsets.shape[:-2])
+    planes = rot_local.expand(*lead, -1, -1).movedim((-1, -2), (0, 1)).contiguous()  # (4, J, ...)
+    offsets = offsets[(None,) * (len(lead) + 2 - offsets.dim())].movedim((-1, -2), (0, 1))
+    return positions_by_component(planes, offsets, parents).movedim((0, 1), (-1, -2))
 
-    Works level by level of the tree, so a body of 57 joints takes about 12 steps instead of 57.
+
+def positions_by_component(rot_local, offsets, parents):
+    """The same with components and joints first, (4, J, ...), (3, J, ...) -> (3, J, ...): nothing in memory is in the
+    way of long vector instructions then. The gradient takes rotations of unit length for granted.
     """
-    levels, order = _tree_levels(tuple(int(parent) for parent in parents))
-    rot_world = rot_local[..., :1, :]
-    pos = torch.zeros((*rot_local.shape[:-2], 1, 3), dtype=rot_local.dtype, device=rot_local.device)
-    positions = [pos]
-    for joints, parents_in_level in levels:
-        parent_rot = rot_world[..., parents_in_level, :]
-        pos = pos[..., parents_in_level, :] + quaternion.rotate(parent_rot, offsets[..., joints, :])
-        rot_world = quaternion.mul(parent_rot, rot_local[..., joints, :])
-        positions.append(pos)
-    return torch.cat(positions, dim=-2)[..., order, :]
+    return _Positions.apply(rot_local, offsets, _tree(tuple(map(int, parents)), rot_local.device))
+
+
+class _Positions(torch.autograd.Function):
+    """Level by level of the tree, so a body of 57 joints takes about 12 steps instead of 57, and a gradient from
+    mechanics instead of one through every product.
+
+    A force on every joint, the gradient of its position, turns the joints above it by a torque. With F the sum of the
+    forces on a joint and all below it, and b the bone from it to a child, `torque = Σ (torque_child + b × F_child)`
+    over the children. A turn by δ in the joint's own axes changes its quaternion by ½·q∘(0, δ), hence
+    `dq = 2·q∘(0, R⁻¹ torque)` with R the joint's world rotation.
+    """
+
+    @staticmethod
+    def forward(ctx, rot_local, offsets, tree):
+        rot_local, offsets = rot_local.index_select(1, tree.order), offsets.index_select(1, tree.order)
+        rot_world, pos = torch.empty_like(rot_local), torch.zeros_like(rot_local[:3])
+        rot_world[:, 0] = rot_local[:, 0]
+        for level, parents in tree.levels:
+            torch.stack(
+                quaternion.mul_components(rot_world.index_select(1, parents), rot_local[:, level]),
+                out=rot_world[:, level],
+            )
+        bones = torch.stack(quaternion.rotate_components(rot_world.index_select(1, tree.parents), offsets[:, 1:]))
+        for level, parents in tree.levels:
+            torch.add(pos.index_select(1, parents), bones[:, level.start - 1 : level.stop - 1], out=pos[:, level])
+        ctx.save_for_backward(rot_local, rot_world, bones)
+        ctx.tree = tree
+        return pos.index_select(1, tree.places)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, forces):
+        (rot_local, rot_world, bones), tree = ctx.saved_tensors, ctx.tree
+        forces = forces.index_select(1, tree.order)
+        for level, parents in reversed(tree.levels):
+            forces.index_add_(1, parents, forces[:, level])
+        torques = torch.zeros_like(forces)
+        torques.index_add_(1, tree.parents, torch.stack(quaternion.cross_components(bones, forces[:, 1:])))
+        for level, parents in reversed(tree.levels):
+            torques.index_add_(1, parents, torques[:, level])
+        w, x, y, z = rot_world
+        turns = quaternion.rotate_components((w, -x, -y, -z), torques)
+        gradient = 2 * torch.stack(quaternion.mul_components(rot_local, (torch.zeros_like(w), *turns)))
+        return gradient.index_select(1, tree.places), None, None
+
+
+@dataclasses.dataclass
+class _Tree:
+    """A hierarchy with its joints laid out by level, so that a level is a slice."""
+
+    order: torch.Tensor  # (J,) the joint at each place
+    places: torch.Tensor  # (J,) the place of each joint
+    parents: torch.Tensor  # (J - 1,) the parent's place, for every place but the root's
+    levels: list  # (slice of places, places of the parents) per level below the root
 
 
 @functools.lru_cache(maxsize=32)
-def _tree_levels(parents):
-    """Per level below the root: its joints, and where their parents stand in the level above. And the
-    order that brings the levels, laid end to end, back to file order."""
+def _tree(parents, device):
+    """The _Tree of a hierarchy, on a device."""
     depth = []
     for parent in parents:
         depth.append(0 if parent < 0 else depth[parent] + 1)
-    by_level = [[j for j, d in enumerate(depth) if d == level] for level in range(max(depth) + 1)]
-    place = {joint: i for level in by_level for i, joint in enumerate(level)}
-    levels = [(level, [place[parents[joint]] for joint in level]) for level in by_level[1:]]
-    laid_out = [joint for level in by_level for joint in level]
-    return levels, [laid_out.index(joint) for joint in range(len(parents))]
+    order = torch.tensor(sorted(range(len(parents)), key=depth.__getitem__))
+    places = torch.argsort(order)
+    above = places[torch.tensor(parents)[order[1:]]].to(device)
+    ends = np.cumsum(np.bincount(depth)).tolist()
+    levels = [(slice(a, b), above[a - 1 : b - 1]) for a, b in itertools.pairwise(ends)]
+    return _Tree(order.to(device), places.to(device), above, levels)
 
 
 def bones(skeleton):

@@ -1,6 +1,6 @@
 """What training minimises: unit length, joint positions, rotations, and the latent's distance from normal.
 
-Shapes: B batch, T frames, J joints, Z latent. Every loss is a mean over batch, frames and joints.
+Shapes: B batch, T frames, J joints, D pose_dim, Z latent.
 """
 
 import json
@@ -14,35 +14,31 @@ from common.mocap import without_namespace
 import torch
 
 
-def norm_loss(prediction):
-    """Mean of (‖q‖ − 1)², (..., J, 4) -> ()."""
-    return (torch.linalg.vector_norm(prediction, dim=-1) - 1).square().mean()
+def pose_losses(prediction, target, joint_weights):
+    """The norm, position and rotation losses of decoded poses (B, T, D), means over batch, frames and joints.
 
+    `target` is a dataset.Target; joint_weights (J,) are the w in
 
-def pos_loss(prediction, target, joint_weights):
-    """Mean of w·‖p̂ − p‖, positions (..., J, 3) in cm, weights (J,) -> ()."""
-    return (joint_weights * torch.linalg.vector_norm(prediction - target, dim=-1)).mean()
-
-
-def quat_loss(prediction, target, joint_weights):
-    """Mean of w times half the angle between two rotations (..., J, 4), weights (J,) -> () radians."""
-    return (joint_weights * quaternion.half_angle(prediction, target)).mean()
-
-
-def pose_losses(prediction, target, offsets, parents, joint_weights):
-    """The norm, position and rotation losses of decoded poses (B, T, D) against recorded ones.
-
-    Offsets (B, 1, J, 3) in cm. Positions come from forward kinematics with the root at the origin.
+    * norm: (‖q‖ − 1)²
+    * position: w·‖p̂ − p‖, by forward kinematics of the normalised prediction
+    * rotation: w times half the angle between prediction and target, radians
     """
-    prediction, target = prediction.unflatten(-1, (-1, 4)), target.unflatten(-1, (-1, 4))  # (B, T, J, 4)
-    unit = quaternion.normalise(prediction)
-    predicted_positions = kinematics.joint_positions(unit, offsets, parents)
-    target_positions = kinematics.joint_positions(target, offsets, parents)
+    prediction, recorded = _by_component(prediction, 4), _by_component(target.poses, 4)  # (4, J, B, T)
+    weights = joint_weights[:, None, None]
+    unit = quaternion.normalise(prediction, dim=0)
+    offsets = target.offsets.permute(2, 1, 0).unsqueeze(-1)  # (3, J, B, 1)
+    pos = kinematics.positions_by_component(unit, offsets, target.parents)  # (3, J, B, T)
+    distance = torch.linalg.vector_norm(pos - _by_component(target.pos, 3), dim=0)
     return (
-        norm_loss(prediction),
-        pos_loss(predicted_positions, target_positions, joint_weights),
-        quat_loss(unit, target, joint_weights),
+        (torch.linalg.vector_norm(prediction, dim=0) - 1).square().mean(),
+        (weights * distance).mean(),
+        (weights * quaternion.half_angle(unit, recorded, dim=0)).mean(),
     )
+
+
+def _by_component(frames, count):
+    """Frames of `count` numbers a joint (B, T, J·count) -> (count, J, B, T), each component together in memory."""
+    return frames.unflatten(-1, (-1, count)).permute(3, 2, 0, 1).contiguous()
 
 
 def kld_loss(mu, std):

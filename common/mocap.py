@@ -65,8 +65,10 @@ def cut(mocap, start, end, anchor=None):
     """Frames start ≤ f < end. Quaternion signs are continuous over the take, and frame `anchor` (the first
     of the cut, if not given) keeps the sign that the file's own Euler angles give."""
     anchor = start if anchor is None else anchor
-    rot_local = quaternion.make_continuous(torch.from_numpy(mocap.rot_local), anchor).numpy()
-    return _frames(dataclasses.replace(mocap, rot_local=rot_local), start, end)
+    first = min(start, anchor)
+    rot_local = torch.from_numpy(mocap.rot_local[first : max(end, anchor + 1)])
+    rot_local = quaternion.make_continuous(rot_local, anchor - first)[start - first : end - first]
+    return dataclasses.replace(_frames(mocap, start, end), rot_local=rot_local.numpy())
 
 
 def cut_clip(mocap, start, end, ranges):

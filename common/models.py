@@ -6,6 +6,8 @@ activations here are a contract. Shapes: B batch, T frames, D pose_dim, Z latent
 
 import itertools
 
+from common import lstm
+
 import torch
 from torch import nn
 
@@ -25,11 +27,10 @@ class Encoder(nn.Module):
         self.fc_std = nn.Linear(sizes[-1], latent_dim)
 
     def forward(self, poses):
-        x, _ = self.rnn_layers["encoder_rnn_0"](poses)  # (B, T, H)
-        x = x[:, -1]  # (B, H)
+        x = lstm.last_frame(self.rnn_layers["encoder_rnn_0"], poses)  # (B, H)
         for dense in self.dense_layers.values():
             x = torch.relu(dense(x))
-        return self.fc_mu(x), self.fc_std(x)
+        return self.fc_mu(x).to(poses.dtype), self.fc_std(x).to(poses.dtype)  # autocast gives shorter numbers
 
 
 class Decoder(nn.Module):
@@ -58,11 +59,10 @@ class Decoder(nn.Module):
         x = z
         for dense in self.dense_layers.values():
             x = torch.relu(dense(x))
-        x = x.unsqueeze(1).expand(-1, self.sequence_length, -1)  # (B, T, dense size)
-        x, _ = self.rnn_layers["decoder_rnn_0"](x)  # (B, T, H)
+        x = lstm.repeated(self.rnn_layers["decoder_rnn_0"], x, self.sequence_length)  # (B, T, H)
         for final in self.final_layers.values():
             x = final(x)
-        return x
+        return x.to(z.dtype)
 
 
 def latent(fc_mu, fc_std):
@@ -70,9 +70,9 @@ def latent(fc_mu, fc_std):
     return torch.tanh(fc_mu), torch.abs(torch.tanh(fc_std)) + 1e-5
 
 
-def sample(mu, std):
-    """Draw a latent code, z = mu + std·ε with ε from the unit normal distribution: (B, Z)."""
-    return mu + std * torch.randn_like(std)
+def sample(mu, std, noise):
+    """A latent code, z = mu + std·ε with ε drawn from the unit normal distribution; the mean without: (B, Z)."""
+    return mu if noise is None else mu + std * noise
 
 
 def _lstm(input_size, hidden_size, layer_count, bidirectional):

@@ -12,21 +12,12 @@ import math
 import torch
 
 AXES = "XYZ"
+BLOCK = 4096  # frames at a time, where the intermediate results of a long take would fill the memory
 
 
 def mul(a, b):
     """Hamilton product, (..., 4) x (..., 4) -> (..., 4): first b rotates, then a."""
-    aw, ax, ay, az = a.unbind(-1)
-    bw, bx, by, bz = b.unbind(-1)
-    return torch.stack(
-        (
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ),
-        dim=-1,
-    )
+    return torch.stack(mul_components(a.unbind(-1), b.unbind(-1)), dim=-1)
 
 
 def inv(q):
@@ -34,31 +25,26 @@ def inv(q):
     return torch.cat((q[..., :1], -q[..., 1:]), dim=-1)
 
 
-def normalise(q, eps=1e-8):
+def normalise(q, dim=-1, eps=1e-8):
     """Unit length, (..., 4) -> (..., 4). A zero quaternion stays zero, with finite gradients."""
-    return q / torch.linalg.vector_norm(q, dim=-1, keepdim=True).clamp_min(eps)
+    return q / torch.linalg.vector_norm(q, dim=dim, keepdim=True).clamp_min(eps)
 
 
 def rotate(q, v):
-    """Rotate vectors v (..., 3) by unit quaternions q (..., 4) -> (..., 3).
-
-    q v q* written out with the vector part u: v + 2 (w (u x v) + u x (u x v)).
-    """
-    w, u = q[..., :1], q[..., 1:]
-    u, v = torch.broadcast_tensors(u, v)
-    t = torch.linalg.cross(u, v)
-    return v + 2.0 * (w * t + torch.linalg.cross(u, t))
+    """Rotate vectors v (..., 3) by unit quaternions q (..., 4) -> (..., 3)."""
+    return torch.stack(rotate_components(q.unbind(-1), v.unbind(-1)), dim=-1)
 
 
-def half_angle(a, b):
+def half_angle(a, b, dim=-1):
     """Half the rotation angle between a and b, (..., 4) x (..., 4) -> (...) in [0, π/2] radians.
 
     atan2(|v|, |s|) of (s, v) = a⁻¹ b. |s|, since q and −q are the same rotation; atan2, since arccos loses
     all precision (and its gradient) where the two agree. Scaling a or b changes nothing. The tiny constant
     keeps the gradient finite where a or b is zero.
     """
-    difference = mul(inv(a), b)
-    return torch.atan2(torch.linalg.vector_norm(difference[..., 1:], dim=-1), difference[..., 0].abs() + 1e-12)
+    w, x, y, z = a.unbind(dim)
+    s, *v = mul_components((w, -x, -y, -z), b.unbind(dim))
+    return torch.atan2(torch.linalg.vector_norm(torch.stack(v), dim=0), s.abs() + 1e-12)
 
 
 def make_continuous(q, anchor=0):
@@ -66,10 +52,17 @@ def make_continuous(q, anchor=0):
 
     Frame `anchor` keeps the sign it has; q and −q are the same rotation, so no rotation changes.
     """
-    flips = torch.ones(q.shape[:-1], dtype=q.dtype, device=q.device)
-    flips[1:] = torch.where((q[1:] * q[:-1]).sum(-1) < 0, -1.0, 1.0)
-    signs = torch.cumprod(flips, dim=0)
+    signs = continuous_signs(q)
     return q * (signs * signs[anchor]).unsqueeze(-1)
+
+
+def continuous_signs(q):
+    """The signs ±1 that make_continuous gives with the first frame as it is, (T, ..., 4) -> (T, ...) of 8 bits."""
+    flips = torch.ones(q.shape[:-1], dtype=torch.int8, device=q.device)
+    for start in range(1, len(q), BLOCK):
+        now, before = q[start : start + BLOCK], q[start - 1 : start + BLOCK - 1]
+        flips[start : start + BLOCK] -= 2 * ((now * before[: len(now)]).sum(-1) < 0)
+    return torch.cumprod(flips, dim=0, dtype=torch.int8)
 
 
 def from_euler(angles, order):
@@ -154,3 +147,34 @@ def _full_turn(q, angles, order):
     sign = torch.where(angles.gather(-1, largest) > 0, -1.0, 1.0).to(angles.dtype)
     turn = torch.zeros_like(angles).scatter(-1, largest, sign * 2 * math.pi)
     return torch.where(opposite.unsqueeze(-1), turn, torch.zeros_like(turn))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# by component: where all w stand together in memory, then all x, y and z, a processor works on many at once
+
+
+def mul_components(a, b):
+    """Hamilton product of quaternions given as four tensors each."""
+    (aw, ax, ay, az), (bw, bx, by, bz) = a, b
+    return (
+        aw * bw - ax * bx - ay * by - az * bz,
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by - ax * bz + ay * bw + az * bx,
+        aw * bz + ax * by - ay * bx + az * bw,
+    )
+
+
+def cross_components(a, b):
+    """Cross product of vectors given as three tensors each."""
+    (ax, ay, az), (bx, by, bz) = a, b
+    return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+
+
+def rotate_components(q, v):
+    """Vectors, three tensors, turned by unit quaternions, four.
+
+    q v q* written out with the vector part u: v + 2 (w (u x v) + u x (u x v)).
+    """
+    w, *u = q
+    t = [2 * part for part in cross_components(u, v)]
+    return [a + w * b + c for a, b, c in zip(v, t, cross_components(u, t), strict=True)]

@@ -120,6 +120,7 @@ RULES = {
         '"auto", "cpu", "cuda" or "mps"',
         is_text=True,
     ),
+    "precision": Rule(lambda v: v in ("float32", "bfloat16"), '"float32" or "bfloat16"', is_text=True),
     "results_path": TEXT,
     "export_formats": _or_none(FORMATS),
     "export_seq_index": _whole(0),

@@ -35,7 +35,7 @@ def encode(encoder, poses, sequence_length, draw_samples=False):
     starts = window_starts(len(poses), sequence_length)
     windows = torch.stack([poses[start : start + sequence_length] for start in starts])
     outputs = [models.latent(*encoder(batch)) for batch in windows.split(BATCH)]
-    return torch.cat([models.sample(mu, std) if draw_samples else mu for mu, std in outputs])
+    return torch.cat([models.sample(mu, std, torch.randn_like(std) if draw_samples else None) for mu, std in outputs])
 
 
 @torch.no_grad()

@@ -1,60 +1,32 @@
-"""What every training loop needs: device, random state, optimiser, weights files, and the results folder."""
+"""What every training loop needs: random state, the training step, and the means of an epoch's losses."""
 
 import contextlib
-import json
 import math
 import random
-import time
-import warnings
-from pathlib import Path
 
-from common import console
-from common.errors import InputError
+from common import parallel
 
 import numpy as np
 import torch
+from torch import nn
 
 LEARNING_RATE_DECAY = 0.316  # a factor of ten every two steps
 LEARNING_RATE_EPOCHS = 100
-RESULT_FOLDERS = ("anims", "histories", "weights")
-RUN_FILES = (*RESULT_FOLDERS, "config.json")
-
-
-def pick_device(name):
-    """The torch device for "auto", "cpu", "cuda" or "mps"; auto takes the fastest there is."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
-    if not available[name.split(":")[0]]:
-        raise InputError(f'device = "{name}": this machine (or this build of torch) has none; use "auto".')
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except RuntimeError as error:
-        raise InputError(f'device = "{name}": {str(error).splitlines()[0]}; use "auto".') from error
-    return device
+WARM_UP = 3  # steps before a step is recorded
+LOSSES = 5  # total, norm, pos, quat, kld
 
 
 def seed_everything(seed):
-    """Fix all random state; returns the generator (on the CPU) that shuffles the windows."""
+    """Fix all random state; returns the generator (on the CPU) of what the training draws."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - whatever a library draws from the global state
     torch.manual_seed(seed)
     return torch.Generator().manual_seed(seed)
 
 
-def make_optimiser(models, learning_rate):
-    """Adam over all models, and the schedule that lowers its learning rate, stepped once an epoch."""
-    parameters = [parameter for model in models for parameter in model.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
-    return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, LEARNING_RATE_EPOCHS, LEARNING_RATE_DECAY)
-
-
-def describe(device):
-    """The device in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
+def learning_rate(epoch, first):
+    """The learning rate in an epoch (from 0)."""
+    return first * LEARNING_RATE_DECAY ** (epoch // LEARNING_RATE_EPOCHS)
 
 
 def batch_count(windows, batch_size):
@@ -65,150 +37,133 @@ def batch_count(windows, batch_size):
 class RunningMean:
     """Means of several losses over an epoch, weighted by batch size, read from the device once."""
 
-    def __init__(self):
-        self.total, self.count = 0.0, 0
+    def __init__(self, loss_count, device):
+        self.total, self.count = torch.zeros(loss_count, device=device), 0.0
 
     def add(self, losses, count):
-        self.total = self.total + torch.stack(losses).detach() * count
+        self.total = self.total + losses * count
         self.count += count
 
     def means(self):
-        """A list of floats; empty where nothing was added."""
-        return (self.total / self.count).tolist() if self.count else []
+        """A list of floats, over the batches of all processes; empty where nothing was added."""
+        count = parallel.add_up(torch.tensor(self.count).to(self.total))
+        return (parallel.add_up(self.total) / count).tolist() if count else []
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# weights
+class Step:
+    """One step of training: losses, their gradients, Adam.
 
-
-def save_weights(models, folder, epoch):
-    """Write each model's parameters as <name>_weights_epoch_<epoch>."""
-    for name, model in models.items():
-        _save_state(model, Path(folder) / f"{name}_weights_epoch_{epoch}")
-
-
-def keep_weights(models, files, folder):
-    """Write weights that were loaded {model name: path} from this folder into it again, under their own file names.
-
-    What an earlier run left there has been moved aside, and the constants that name it should go on to work.
+    `compute_losses(nets, batch, noise, kld_scale)` gives the losses of a batch of windows (B,), the total first, as a
+    tuple; `noise` has `noise_shape` for every window, or is None, to compute with the means of the latent codes.
+    In bfloat16, if asked for, are the products within the models; everything else is float32.
     """
-    for name, model in models.items():
-        if Path(files[name]).parent.resolve() == Path(folder).resolve():
-            _save_state(model, files[name])
+
+    def __init__(self, nets, compute_losses, noise_shape, generator, bfloat16=False):
+        self.model = self.trained = _Model(nets, compute_losses, bfloat16)
+        self.device = next(self.model.parameters()).device
+        self.noise_shape, self.generator = noise_shape, generator
+        self.optimiser = _adam(self.model.parameters(), self.device)
+        self.run = self._run
+        if parallel.world_size() > 1:
+            self.trained = nn.parallel.DistributedDataParallel(self.model)
+        elif self.device.type == "cuda":
+            self.run = _Recorded(self._run)
+
+    def set_learning_rate(self, rate):
+        for group in self.optimiser.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)  # where a recorded step reads it
+            else:
+                group["lr"] = rate
+
+    def train(self, batch, kld_scale):
+        """Learn from a batch of windows (B,); returns the losses before that, and of how many windows they are."""
+        noise = torch.randn((len(batch), *self.noise_shape), generator=self.generator)
+        mine = parallel.share(batch)
+        noise = parallel.share(noise).to(self.device)
+        part = len(mine) * parallel.world_size() / len(batch)  # since the gradients of all processes are averaged
+        if not len(mine):
+            mine, noise = batch[:1], noise.new_zeros(1, *self.noise_shape)  # it has to take part, with weight 0
+        numbers = torch.tensor((kld_scale, part), dtype=torch.float32).to(self.device)
+        return self.run(mine, noise, numbers), part * len(batch) / parallel.world_size()
+
+    def _run(self, batch, noise, numbers):
+        self.optimiser.zero_grad()
+        losses = self.trained(batch, noise, numbers[0])
+        (losses[0] * numbers[1]).backward()
+        self.optimiser.step()
+        return losses.detach()
+
+    def running_mean(self):
+        """A RunningMean of what `train` and `test` return."""
+        return RunningMean(LOSSES, self.device)
+
+    @torch.no_grad()
+    def test(self, batch, kld_scale):
+        """The losses of a batch of windows (B,), without learning, and of how many windows they are."""
+        mine = parallel.share(batch)
+        return (self.model(mine, None, kld_scale) if len(mine) else 0.0), len(mine)
 
 
-def _save_state(model, path):
-    state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
-    torch.save(state, path)
+class _Model(nn.Module):
+    """All nets with their losses as one module, as DistributedDataParallel wants it."""
+
+    def __init__(self, nets, compute_losses, bfloat16):
+        super().__init__()
+        self.nets, self.compute_losses, self.bfloat16 = nn.ModuleDict(nets), compute_losses, bfloat16
+
+    def forward(self, batch, noise, kld_scale):
+        short = torch.autocast(batch.device.type, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
+        with short:
+            return torch.stack(self.compute_losses(self.nets, batch, noise, kld_scale))
 
 
-def load_weights(models, files):
-    """Load weights files {model name: path} into models; nothing in a file is executed.
+def _adam(parameters, device):
+    """Adam, as one operation over all parameters where this torch has that for the device."""
+    parameters = list(parameters)
+    if device.type == "cuda":
+        rate = torch.zeros((), device=device)
+        return torch.optim.Adam(parameters, lr=rate, fused=True, capturable=True)
+    try:
+        return torch.optim.Adam(parameters, lr=0.0, fused=device.type == "cpu")
+    except RuntimeError:  # before torch 2.4
+        return torch.optim.Adam(parameters, lr=0.0)
 
-    Raises FileNotFoundError or InputError, naming the constants that do not fit the file.
+
+class _Recorded:
+    """A step on CUDA, recorded once as a graph and replayed: one launch instead of some thousand.
+
+    A graph reads and writes fixed places in memory, so every batch is copied there; the last, smaller batch of an epoch
+    has a graph of its own.
     """
-    for name, model in models.items():
-        _load_state(model, files[name], f"{name}_weights_file")
 
+    def __init__(self, run):
+        self.run, self.calls, self.graphs = run, 0, {}
 
-def _load_state(model, path, constant):
-    if not Path(path).is_file():
-        raise FileNotFoundError(2, f"no such weights file; check {constant}", str(path))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the message below says it
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged or foreign file raises depends on where it breaks
-        raise InputError(f"{constant} = {str(path)!r}: is no weights file that can be loaded safely.") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{constant} = {str(path)!r}: is no weights file; expected named tensors only.")
-    _check_fit(model.state_dict(), state, f"{constant} = {str(path)!r}")
-    if not all(torch.isfinite(value).all() for value in state.values()):
-        raise InputError(f"{constant} = {str(path)!r}: holds numbers that are not finite; take an earlier one.")
-    model.load_state_dict(state, strict=True)
+    def __call__(self, *inputs):
+        if self.calls < WARM_UP:
+            self.calls += 1
+            return self._warm_up(inputs)
+        size = len(inputs[0])
+        if size not in self.graphs:
+            self.graphs[size] = self._record(inputs)
+        graph, places, losses = self.graphs[size]
+        for place, value in zip(places, inputs, strict=True):
+            place.copy_(value)
+        graph.replay()
+        return losses.clone()
 
+    def _warm_up(self, inputs):
+        """A step on a stream of its own, for what CUDA's libraries set up at first use, which cannot be recorded."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            losses = self.run(*inputs)
+        torch.cuda.current_stream().wait_stream(stream)
+        return losses
 
-def _check_fit(expected, state, where):
-    for key in [*expected, *state]:
-        want = list(expected[key].shape) if key in expected else "nothing"
-        found = list(state[key].shape) if key in state else "nothing"
-        if want != found:
-            raise InputError(
-                f"{where}: does not fit the model at {key}: the model has {want}, the file {found}. "
-                f"Compare {_constants_behind(key, expected, state)} with the config.json of the run that "
-                f"made the file."
-            )
-
-
-def _constants_behind(key, expected, state):
-    """The constants that decide whether a parameter is there, and its shape."""
-    both = key in expected and key in state
-    if "weight_ih_l0" in key and both and expected[key].shape[0] == state[key].shape[0]:
-        return "the skeleton in mocap_files" if "encoder" in key else "ae_dense_layer_sizes"
-    if "rnn" in key and not both:
-        return "ae_rnn_bidirectional" if "reverse" in key else "ae_rnn_layer_count"
-    if "rnn" in key:
-        return "ae_rnn_layer_size"
-    if "fc_" in key or (key == "dense_layers.decoder_dense_0.weight" and both):
-        return "latent_dim and ae_dense_layer_sizes"
-    if "final" in key:
-        return "the skeleton in mocap_files, ae_rnn_layer_size, ae_rnn_bidirectional and ae_dense_layer_sizes"
-    return "ae_dense_layer_sizes, ae_rnn_layer_size and ae_rnn_bidirectional"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# results
-
-
-def check_run(epochs, load_weights, export_seq_index, pairs):
-    """What cannot be trained or exported is said before the training, not after it."""
-    if epochs == 0 and not load_weights:
-        raise InputError("epochs = 0: nothing is trained; set load_weights = True to export from trained weights.")
-    if export_seq_index >= len(pairs):
-        raise InputError(
-            f"export_seq_index = {export_seq_index}: mocap_files has {len(pairs)} pair(s), counted from 0."
-        )
-
-
-def prepare_results(path, script):
-    """Make the results folders, moving aside what an earlier run left, and prove that they can be written."""
-    path = Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        earlier = [path / name for name in RUN_FILES if _holds_something(path / name)]
-        if earlier:
-            _move_aside(path, earlier, script)
-        for name in RESULT_FOLDERS:
-            (path / name).mkdir(exist_ok=True)
-            probe = path / name / ".write_test"
-            probe.write_bytes(b"")
-            probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"results_path = {str(path)!r}: cannot be written ({error.strerror}). Choose another folder, "
-            f"close programs that use it, or correct its permissions."
-        ) from error
-    return path
-
-
-def _holds_something(path):
-    return any(path.iterdir()) if path.is_dir() else path.exists()
-
-
-def _move_aside(path, earlier, script):
-    """To previous/<time>_<script>: when the earlier run began, and which script it was."""
-    config = path / "config.json"
-    began = config.stat().st_mtime if config.exists() else time.time()
-    # an unfinished or foreign folder is named after this run's script
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        script = str(json.loads(config.read_text(encoding="utf-8"))["script"])
-    name = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(began)) + "_" + Path(script).stem
-    target = path / "previous" / name
-    count = 1
-    while target.exists():
-        count += 1
-        target = path / "previous" / f"{name}_{count}"
-    target.mkdir(parents=True)
-    for item in earlier:
-        item.rename(target / item.name)
-    console.note(f"the results of an earlier run were moved to {target}")
+    def _record(self, inputs):
+        places, graph = [value.clone() for value in inputs], torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
+            losses = self.run(*places)
+        return graph, places, losses

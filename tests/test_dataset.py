@@ -1,4 +1,4 @@
-from common import dataset, formats, mocap
+from common import dataset, formats, kinematics, mocap
 from common.errors import InputError
 
 import numpy as np
@@ -12,7 +12,7 @@ def pairs(duet):
 
 
 def make(pairs, length=10, offset=2, share=0.2):
-    return dataset.make_windows(*pairs, length, offset, share, torch.device("cpu"))
+    return dataset.make_windows(*pairs, [1], length, offset, share, torch.device("cpu"))
 
 
 def test_windows_hold_the_poses_of_both_dancers_at_the_same_time(pairs):
@@ -24,10 +24,14 @@ def test_windows_hold_the_poses_of_both_dancers_at_the_same_time(pairs):
         got = windows.gather(dancer, torch.tensor([start, 0]))
         assert got.shape == (2, 10, 48)
         np.testing.assert_allclose(got[0], part[dancer].rot_local[20:30].reshape(10, 48), atol=1e-6)
-    offsets, parents = windows.bones(1, torch.tensor([start, 0]))
-    assert offsets.shape == (2, 1, 12, 3)
-    np.testing.assert_allclose(offsets[0, 0], takes[1].skeleton.offsets, atol=1e-5)
-    assert list(parents) == list(takes[1].skeleton.parents)
+    target = windows.target(1, torch.tensor([start, 0]))
+    assert target.offsets.shape == (2, 12, 3)
+    np.testing.assert_allclose(target.poses[0], part[1].rot_local[20:30].reshape(10, 48), atol=1e-6)
+    np.testing.assert_allclose(target.offsets[0], takes[1].skeleton.offsets, atol=1e-5)
+    standing = mocap.stand_still(part[1])
+    in_place = kinematics.forward_kinematics(standing.rot_local, 0 * standing.root_pos, standing.skeleton)
+    np.testing.assert_allclose(target.pos[0], in_place[20:30].reshape(10, 36), atol=1e-4)
+    assert list(target.parents) == list(takes[1].skeleton.parents)
 
 
 @pytest.mark.parametrize(("length", "offset", "share"), [(10, 2, 0.2), (7, 1, 0.25), (8, 5, 0.3), (10, 2, 0.0)])

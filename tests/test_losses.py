@@ -1,6 +1,6 @@
 import json
 
-from common import kinematics, losses, quaternion
+from common import dataset, kinematics, losses, quaternion
 from common.errors import InputError
 
 import numpy as np
@@ -8,15 +8,28 @@ import pytest
 import torch
 
 
-def test_losses_reproduce_the_contract(contract):
-    prediction, target = torch.from_numpy(contract["prediction"]), torch.from_numpy(contract["target"])
+def target_of(poses, offsets, parents):
+    """Poses (B, T, D) and offsets (B, J, 3) as the losses need them."""
+    pos = kinematics.joint_positions(poses.unflatten(-1, (-1, 4)), offsets.unsqueeze(1), parents)
+    return dataset.Target(poses, pos.flatten(2), offsets, parents)
+
+
+@pytest.fixture
+def recorded(contract):
+    """The contract's prediction and target."""
+    offsets = torch.from_numpy(contract["offsets"]).float().expand(3, -1, -1)
+    target = target_of(torch.from_numpy(contract["target"]), offsets, contract["parents"])
+    return torch.from_numpy(contract["prediction"]), target
+
+
+def test_losses_reproduce_the_contract(contract, recorded):
+    prediction, target = recorded
     weights = torch.from_numpy(contract["joint_loss_weights"]).float()
-    offsets = torch.from_numpy(contract["offsets"]).float().expand(3, 1, -1, -1)
-    norm, pos, quat = losses.pose_losses(prediction, target, offsets, contract["parents"], weights)
+    norm, pos, quat = losses.pose_losses(prediction, target, weights)
     assert norm.item() == pytest.approx(0, abs=1e-6)
     assert pos.item() == pytest.approx(float(contract["pos_loss"]), rel=1e-5)
     assert quat.item() == pytest.approx(float(contract["quat_loss"]), rel=1e-5)
-    longer = losses.norm_loss(1.1 * prediction.unflatten(-1, (-1, 4)))
+    longer, *_ = losses.pose_losses(1.1 * prediction, target, weights)
     assert longer.item() == pytest.approx(float(contract["norm_loss_of_prediction_times_1_1"]), rel=1e-5)
 
 
@@ -33,46 +46,43 @@ def test_kld_cycle_stays_within_its_limits(consts):
     assert scales[:10] == scales[10:20]
 
 
-def test_losses_are_blind_to_the_sign_and_length_of_predictions(contract):
-    weights = torch.ones(23)
-    offsets = torch.from_numpy(contract["offsets"]).float().expand(3, 1, -1, -1)
-    prediction, target = torch.from_numpy(contract["prediction"]), torch.from_numpy(contract["target"])
-    one = losses.pose_losses(prediction, target, offsets, contract["parents"], weights)
-    two = losses.pose_losses(-1.7 * prediction, target, offsets, contract["parents"], weights)
+def test_losses_are_blind_to_the_sign_and_length_of_predictions(recorded):
+    prediction, target = recorded
+    one = losses.pose_losses(prediction, target, torch.ones(23))
+    two = losses.pose_losses(-1.7 * prediction, target, torch.ones(23))
     torch.testing.assert_close(one[1:], two[1:])
 
 
 def test_gradients_are_finite_where_poses_agree_vanish_or_joints_coincide():
-    parents = np.array([-1, 0, 1])
-    offsets = torch.zeros(2, 1, 3, 3)
+    offsets = torch.zeros(2, 3, 3)
     offsets[0] = 1.0
-    target = quaternion.normalise(torch.randn(2, 4, 3, 4)).flatten(2)
-    for prediction in (target.clone(), torch.zeros_like(target), -target):
+    poses = quaternion.normalise(torch.randn(2, 4, 3, 4)).flatten(2)
+    target = target_of(poses, offsets, np.array([-1, 0, 1]))
+    for prediction in (poses.clone(), torch.zeros_like(poses), -poses):
         prediction.requires_grad_(True)
-        sum(losses.pose_losses(prediction, target, offsets, parents, torch.ones(3))).backward()
+        sum(losses.pose_losses(prediction, target, torch.ones(3))).backward()
         assert torch.isfinite(prediction.grad).all()
 
 
 def test_gradients_agree_with_differences():
-    parents = np.array([-1, 0, 1, 1])
-    offsets = torch.randn(1, 1, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    offsets = torch.randn(1, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     draw = torch.randn(2, 1, 2, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     weights = torch.tensor([1.0, 2.0, 0.5, 0.0], dtype=torch.float64)
     prediction = draw[0].requires_grad_(True)
-    target = quaternion.normalise(draw[1].unflatten(-1, (-1, 4))).flatten(-2)
-    assert torch.autograd.gradcheck(lambda p: losses.pose_losses(p, target, offsets, parents, weights), prediction)
+    poses = quaternion.normalise(draw[1].unflatten(-1, (-1, 4))).flatten(-2)
+    target = target_of(poses, offsets, np.array([-1, 0, 1, 1]))
+    assert torch.autograd.gradcheck(lambda p: losses.pose_losses(p, target, weights), prediction)
 
 
-def test_a_joint_without_weight_moves_no_loss_of_its_own(contract):
-    leaf = len(contract["parents"]) - 1
-    target = torch.from_numpy(contract["target"])
-    prediction = target.clone().unflatten(-1, (-1, 4))
+def test_a_joint_without_weight_moves_no_loss_of_its_own(recorded):
+    target = recorded[1]
+    leaf = len(target.parents) - 1
+    prediction = target.poses.clone().unflatten(-1, (-1, 4))
     prediction[:, :, leaf] = quaternion.mul(prediction[:, :, leaf], torch.tensor([0.6, 0.8, 0, 0]))
-    offsets = torch.from_numpy(contract["offsets"]).float().expand(3, 1, -1, -1)
     for weight, at_least, at_most in ((0.0, 0.0, 1e-6), (1.0, 0.01, 1.0)):
         weights = torch.ones(23)
         weights[leaf] = weight
-        quat = losses.pose_losses(prediction.flatten(-2), target, offsets, contract["parents"], weights)[2]
+        quat = losses.pose_losses(prediction.flatten(-2), target, weights)[2]
         assert at_least <= quat.item() <= at_most
 
 

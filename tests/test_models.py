@@ -1,14 +1,12 @@
 """The contract with real-time tools: names, shapes, activations, and files that load strictly."""
 
-from collections import OrderedDict
-
-from common import losses, models, training
+from common import losses, models, weights
 from common.errors import InputError
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from plain_training import PlainDecoder, PlainEncoder
 
 
 def part(contract, name):
@@ -17,49 +15,6 @@ def part(contract, name):
 
 def close(got, expected):
     np.testing.assert_allclose(got.detach().numpy(), expected, atol=1e-5, rtol=1e-5)
-
-
-class RealTimeEncoder(nn.Module):
-    """As a real-time tool has it."""
-
-    def __init__(self, pose_dim, latent_dim, layers, width, sizes):
-        super().__init__()
-        self.rnn_layers = nn.Sequential(
-            OrderedDict(encoder_rnn_0=nn.LSTM(pose_dim, width, layers, batch_first=True, bidirectional=True))
-        )
-        parts, last = OrderedDict(), 2 * width
-        for i, size in enumerate(sizes):
-            parts[f"encoder_dense_{i}"] = nn.Linear(last, size)
-            parts[f"encoder_dense_relu_{i}"] = nn.ReLU()
-            last = size
-        self.dense_layers = nn.Sequential(parts)
-        self.fc_mu, self.fc_std = nn.Linear(last, latent_dim), nn.Linear(last, latent_dim)
-
-    def forward(self, x):
-        x = self.dense_layers(self.rnn_layers(x)[0][:, -1])
-        return self.fc_mu(x), self.fc_std(x)
-
-
-class RealTimeDecoder(nn.Module):
-    """As a real-time tool has it."""
-
-    def __init__(self, frames, pose_dim, latent_dim, layers, width, sizes):
-        super().__init__()
-        self.frames = frames
-        parts, last = OrderedDict(), latent_dim
-        for i, size in enumerate(sizes):
-            parts[f"decoder_dense_{i}"] = nn.Linear(last, size)
-            parts[f"decoder_dense_relu_{i}"] = nn.ReLU()
-            last = size
-        self.dense_layers = nn.Sequential(parts)
-        self.rnn_layers = nn.Sequential(
-            OrderedDict(decoder_rnn_0=nn.LSTM(last, width, layers, batch_first=True, bidirectional=True))
-        )
-        self.final_layers = nn.Sequential(OrderedDict({f"decoder_dense_{len(sizes)}": nn.Linear(2 * width, pose_dim)}))
-
-    def forward(self, z):
-        x = self.dense_layers(z).unsqueeze(1).repeat(1, self.frames, 1)
-        return self.final_layers(self.rnn_layers(x)[0])
 
 
 def test_models_and_losses_reproduce_the_contract(contract):
@@ -80,8 +35,8 @@ def test_models_and_losses_reproduce_the_contract(contract):
 def test_weights_files_load_strictly_into_a_real_time_tool(tmp_path):
     sizes = [9, 8]
     nets = {"encoder": models.Encoder(20, 5, 2, 7, True, sizes), "decoder": models.Decoder(24, 5, 6, 2, 7, True, sizes)}
-    training.save_weights(nets, tmp_path, 3)
-    encoder, decoder = RealTimeEncoder(20, 5, 2, 7, sizes), RealTimeDecoder(6, 24, 5, 2, 7, [8, 9])
+    weights.save_weights(nets, tmp_path, 3)
+    encoder, decoder = PlainEncoder(20, 5, 2, 7, True, sizes), PlainDecoder(6, 24, 5, 2, 7, True, [8, 9])
     for name, net in (("encoder", encoder), ("decoder", decoder)):
         state = torch.load(tmp_path / f"{name}_weights_epoch_3", weights_only=True)
         assert all(value.dtype == torch.float32 and value.device.type == "cpu" for value in state.values())
@@ -99,14 +54,14 @@ def test_every_architecture_keeps_shapes(layers, both_ways, sizes):
     mu, std = models.latent(*encoder(torch.randn(2, 9, 12)))
     assert mu.shape == std.shape == (2, 4)
     assert (std > 0).all()
-    assert decoder(models.sample(mu, std)).shape == (2, 9, 12)
+    assert decoder(models.sample(mu, std, torch.randn_like(std))).shape == (2, 9, 12)
 
 
 def test_saved_weights_come_back(tmp_path):
     nets = {"encoder": models.Encoder(8, 3, 1, 4, True, [5])}
-    training.save_weights(nets, tmp_path, 1)
+    weights.save_weights(nets, tmp_path, 1)
     others = {"encoder": models.Encoder(8, 3, 1, 4, True, [5])}
-    training.load_weights(others, {"encoder": tmp_path / "encoder_weights_epoch_1"})
+    weights.load_weights(others, {"encoder": tmp_path / "encoder_weights_epoch_1"})
     for mine, theirs in zip(nets["encoder"].parameters(), others["encoder"].parameters(), strict=True):
         assert torch.equal(mine, theirs)
 
@@ -131,7 +86,7 @@ def test_weights_of_another_architecture_name_the_constant(tmp_path, made_with, 
             return models.Encoder(pose_dim, latent_dim, layers, width, both_ways, list(sizes))
         return models.Decoder(pose_dim, latent_dim, 6, layers, width, both_ways, list(sizes))
 
-    training.save_weights({name: make(**made_with)}, tmp_path, 1)
+    weights.save_weights({name: make(**made_with)}, tmp_path, 1)
     path = tmp_path / f"{name}_weights_epoch_1"
     with pytest.raises(InputError, match=rf"{name}_weights_file = .*\n?.*{constant}"):
-        training.load_weights({name: make()}, {name: path})
+        weights.load_weights({name: make()}, {name: path})

@@ -1,0 +1,83 @@
+"""Where the training runs: the device, its number format, and how the CPU's threads and memory are used."""
+
+import ctypes
+import os
+import sys
+import time
+
+from common import console
+from common.errors import InputError
+
+import torch
+
+MOST_THREADS = 8  # a time step of an LSTM, 16 × 256 × 1024, is no work for more
+TRIAL_SIZE, TRIAL_RUNS = 512, 5  # of the matrix products that compare number formats
+# of glibc's mallopt: give memory back to the system, take it directly from the system, and take some in advance
+TRIM_THRESHOLD, MMAP_THRESHOLD, TOP_PAD = -1, -3, -2
+KEPT = 1 << 30  # bytes
+
+
+def pick_device(name):
+    """The torch device for "auto", "cpu", "cuda" or "mps"; auto takes the fastest there is."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, there in available.items() if there)
+    if not available[name.split(":")[0]]:
+        raise InputError(f'device = "{name}": this machine (or this build of torch) has none; use "auto".')
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except RuntimeError as error:
+        raise InputError(f'device = "{name}": {str(error).splitlines()[0]}; use "auto".') from error
+    if device.type == "cpu":
+        _use_few_threads()
+        _keep_memory()
+    return device
+
+
+def describe(device):
+    """The device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
+
+
+def _use_few_threads():
+    if "OMP_NUM_THREADS" not in os.environ:  # else the user, or torchrun, has decided
+        torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
+
+
+def _keep_memory():
+    """Keep memory that a training step frees for the next step. By default the C library of Linux returns it to the
+    system, which clears it page by page when it is asked for again: up to a fifth of a step's time."""
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # which the C library of a few Linux systems has not
+    if mallopt:
+        mallopt(TRIM_THRESHOLD, KEPT)
+        mallopt(MMAP_THRESHOLD, KEPT)
+        mallopt(TOP_PAD, KEPT // 16)
+
+
+def pick_precision(name, device):
+    """True if the models should compute in bfloat16: where that is asked for, and not slower than float32."""
+    if name != "bfloat16":
+        return False
+    slower = _product_seconds(device, torch.bfloat16) / _product_seconds(device, torch.float32)
+    if slower > 1:
+        console.note(
+            f'precision = "bfloat16": this device multiplies matrices in it {slower:.1f} times slower than in '
+            f"float32; training in float32."
+        )
+    return slower <= 1
+
+
+def _product_seconds(device, dtype):
+    """The least time of a matrix product."""
+    matrix = torch.ones(TRIAL_SIZE, TRIAL_SIZE, device=device, dtype=dtype)
+    seconds = []
+    for _ in range(TRIAL_RUNS):
+        start = time.perf_counter()
+        (matrix @ matrix)[0, 0].item()  # which waits for the device
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

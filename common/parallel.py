@@ -1,0 +1,55 @@
+"""Several processes that train one model together, as `torchrun` starts them; without it, one.
+
+Every process reads the same files and draws the same random numbers; of every batch it computes its own share. Process
+0 alone prints, saves and exports.
+"""
+
+import os
+
+import torch
+from torch import distributed
+
+
+def join(device):
+    """Meet the other processes, if torchrun started this one; returns the device of this process."""
+    if world_size() == 1:
+        return device
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def world_size():
+    """How many processes there are."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def rank():
+    """The number of this process, from 0."""
+    return int(os.environ["RANK"]) if world_size() > 1 else 0
+
+
+def share(batch):
+    """This process's part of a batch (first axis)."""
+    return batch[rank() :: world_size()]
+
+
+def add_up(numbers):
+    """A tensor, summed over all processes."""
+    if world_size() > 1:
+        distributed.all_reduce(numbers)
+    return numbers
+
+
+def wait():
+    """Wait until all processes have come this far."""
+    if world_size() > 1:
+        distributed.barrier()
+
+
+def leave():
+    """Say goodbye to the other processes."""
+    if world_size() > 1:
+        distributed.destroy_process_group()

@@ -1,0 +1,239 @@
+"""The training as it is done against the same in its plainest form, and over several processes."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from common import dataset, devices, formats, training
+
+import numpy as np
+import plain_training
+import pytest
+import torch
+from conftest import BODY, PROJECT, SCRIPTS, arguments, load_script, write_body
+
+SMALL = {"latent_dim": 5, "sequence_length": 12, "ae_rnn_layer_size": 16, "ae_dense_layer_sizes": [24], "batch_size": 8}
+ARCHITECTURES = {
+    "plain": {},
+    "one layer": {"ae_rnn_layer_count": 1},
+    "three layers": {"ae_rnn_layer_count": 3},
+    "one way": {"ae_rnn_bidirectional": False},
+    "dense sizes": {"ae_dense_layer_sizes": [24, 18, 20]},
+    "large batch": {"batch_size": 20},  # beyond half the dense size, where the decoder reads x as it is
+    "five frames": {"sequence_length": 5},
+}
+
+
+HEAD = BODY[BODY.index("    JOINT Head") : BODY.index("  }\n  JOINT LeftLeg")]
+
+
+def both(name, takes, changes):
+    """A script's step and the plain nets with the same parameters, on windows of two takes."""
+    constants = SMALL | changes
+    script = load_script(name)
+    script.__dict__.update(constants)
+    targets = [1] if name == "vae_rnn" else [0, 1]
+    ranges = [[(0, takes[0].frame_count)]]
+    windows = dataset.make_windows([takes], ranges, targets, script.sequence_length, 2, 0.2, torch.device("cpu"))
+    generator = training.seed_everything(1)
+    pose_dims = [4 * take.skeleton.joint_count for take in takes]
+    nets = script.make_models(pose_dims)
+    plain = plain_training.make_nets(
+        name,
+        pose_dims,
+        script.latent_dim,
+        script.sequence_length,
+        script.ae_rnn_layer_count,
+        script.ae_rnn_layer_size,
+        script.ae_rnn_bidirectional,
+        script.ae_dense_layer_sizes,
+    )
+    for key, net in plain.items():
+        net.load_state_dict(nets[key].state_dict(), strict=True)
+    weights = torch.linspace(0.5, 1.5, takes[1].skeleton.joint_count)
+
+    def compute(nets, batch, noise, kld_scale):
+        return script.compute_losses(nets, batch, noise, kld_scale, windows, weights)
+
+    shape = (script.latent_dim,) if name == "vae_rnn" else (2, script.latent_dim)
+    step = training.Step(nets, compute, shape, generator)
+
+    def plain_losses(batch, noise, kld_scale):
+        frames = batch[:, None] + torch.arange(script.sequence_length)
+        poses = [dancer[frames] for dancer in windows.poses]
+        offsets = [dancer[:1].expand(len(batch), -1, -1) for dancer in windows.offsets]
+        parents = [take.skeleton.parents for take in takes]
+        return plain_training.PLAIN[name](plain, poses, offsets, parents, weights, noise, kld_scale)
+
+    return script, windows, step, plain, plain_losses
+
+
+@pytest.fixture
+def bodies(duet):
+    """One take each of two dancers with the same joints, and of one with fewer."""
+    write_body(duet / "short.bvh", phase=0.3, body=BODY.replace(HEAD, ""))
+    return {name: formats.load_mocap(duet / f"{name}.bvh") for name in ("one", "two", "short")}
+
+
+def relative(one, other):
+    return ((one - other).norm() / other.norm().clamp_min(1e-12)).item()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_losses_and_gradients_are_those_of_the_plain_training(name, changes, bodies):
+    script, windows, step, plain, plain_losses = both(name, [bodies["one"], bodies["two"]], changes)
+    batch = windows.train[: script.batch_size]
+    noise = torch.randn(len(batch), *step.noise_shape)
+    got = step.model(batch, noise, 0.07)
+    got[0].backward()
+    expected = torch.stack(plain_losses(batch, noise, 0.07))
+    expected[0].backward()
+    np.testing.assert_allclose(got.detach(), expected.detach(), rtol=1e-5)
+    for key, net in plain.items():
+        mine = dict(step.model.nets[key].named_parameters())
+        for parameter, value in net.named_parameters():
+            assert relative(mine[parameter].grad, value.grad) < 1e-5, f"{key} {parameter}"
+
+
+def test_dancers_may_have_different_joints_in_the_translation(bodies):
+    script, windows, step, plain, plain_losses = both("vae_rnn", [bodies["one"], bodies["short"]], {})
+    batch, noise = windows.train[:8], torch.randn(8, 5)
+    np.testing.assert_allclose(
+        step.model(batch, noise, 0.1).detach(), torch.stack(plain_losses(batch, noise, 0.1)).detach(), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("skeleton", ["body", "bundled duet"])
+def test_fifty_steps_give_the_curve_of_the_plain_training(name, skeleton, bodies):
+    takes = [bodies["one"], bodies["two"]]
+    if skeleton == "bundled duet":
+        takes = [formats.load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{dancer}.fbx") for dancer in (1, 2)]
+    script, windows, step, plain, plain_losses = both(name, takes, {})
+    step.set_learning_rate(1e-3)
+    optimiser = torch.optim.Adam([p for net in plain.values() for p in net.parameters()], lr=1e-3)
+    again = torch.Generator().set_state(step.generator.get_state())
+    mine, theirs = [], []
+    for number in range(50):
+        batch = windows.train[torch.arange(8) * (number % 3 + 1)]
+        mine.append(step.train(batch, 0.05)[0].tolist())
+        optimiser.zero_grad()
+        parts = plain_losses(batch, torch.randn(8, *step.noise_shape, generator=again), 0.05)
+        parts[0].backward()
+        optimiser.step()
+        theirs.append([part.item() for part in parts])
+    np.testing.assert_allclose(mine, theirs, rtol=1e-3)
+    assert mine[-1][0] < mine[0][0]
+
+
+def test_the_learning_rate_is_that_of_torchs_schedule():
+    optimiser = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
+    schedule = torch.optim.lr_scheduler.StepLR(optimiser, 100, 0.316)
+    for epoch in range(250):
+        assert training.learning_rate(epoch, 1e-4) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-12)
+        optimiser.step()
+        schedule.step()
+
+
+def test_bfloat16_keeps_latent_step_and_losses_in_float32(bodies):
+    script, windows, step, plain, plain_losses = both("vae_rnn", [bodies["one"], bodies["two"]], {})
+    step.model.bfloat16 = True
+    batch, noise = windows.train[:8], torch.randn(8, 5)
+    seen = {}
+    for key, net in step.model.nets.items():
+        net.register_forward_hook(lambda module, inputs, output, key=key: seen.update({key: output}))
+    got = step.model(batch, noise, 0.1)
+    assert seen["encoder"][0].dtype == seen["decoder"].dtype == got.dtype == torch.float32
+    expected = torch.stack(plain_losses(batch, noise, 0.1)).detach()
+    np.testing.assert_allclose(got.detach(), expected, rtol=0.03)
+    assert not torch.equal(got, expected)
+    got[0].backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in step.model.parameters())
+
+
+def test_bfloat16_is_refused_where_it_is_slower(monkeypatch, capsys):
+    seconds = {torch.float32: 1.0, torch.bfloat16: 3.5}
+    monkeypatch.setattr(devices, "_product_seconds", lambda device, dtype: seconds[dtype])
+    assert not devices.pick_precision("bfloat16", torch.device("cpu"))
+    assert "3.5 times slower" in capsys.readouterr().out
+    seconds[torch.bfloat16] = 0.5
+    assert devices.pick_precision("bfloat16", torch.device("cpu"))
+    assert not devices.pick_precision("float32", torch.device("cpu"))
+
+
+class RecordedGraph:
+    """Stands in for a CUDA graph: replays the recorded function."""
+
+    def __init__(self):
+        self.replay = None
+
+
+def test_a_recorded_step_is_replayed_on_copies_of_its_inputs(monkeypatch):
+    ran = []
+    recorded = training._Recorded(lambda batch, factor: ran.append(len(batch)) or (batch * factor).sum())
+    monkeypatch.setattr(recorded, "_warm_up", lambda inputs: recorded.run(*inputs))
+
+    def record(inputs):
+        places, losses, graph = [value.clone() for value in inputs], torch.zeros(()), RecordedGraph()
+        graph.replay = lambda: losses.copy_(recorded.run(*places))
+        return graph, places, losses
+
+    monkeypatch.setattr(recorded, "_record", record)
+    factor = torch.tensor(2.0)
+    results = [recorded(torch.arange(float(size)), factor).item() for size in (4, 4, 2, 4, 2, 4)]
+    assert results == [12, 12, 2, 12, 2, 12]
+    assert sorted(recorded.graphs) == [2, 4]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# several processes
+
+
+def torchrun(name, settings, count, cwd):
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={count}", "--master_port=0"]
+    return subprocess.Popen(
+        [*command, "--standalone", str(PROJECT / f"{name}.py"), *arguments(name, settings)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+
+
+def history_of(folder):
+    with next((folder / "histories").glob("*.csv")).open() as file:
+        return np.array([[float(value) for value in row] for row in list(csv.reader(file))[1:]])
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_two_processes_give_the_curve_of_one(name, tiny, tmp_path):
+    settings = tiny | {"batch_size": 7, "epochs": 4}  # 37 windows: uneven shares, and a last batch of two
+    outputs = {}
+    for count in (1, 2):
+        run = torchrun(name, settings | {"results_path": str(tmp_path / str(count))}, count, tmp_path)
+        outputs[count] = run.communicate(timeout=300)[0]
+        assert run.returncode == 0, outputs[count]
+    one, two = history_of(tmp_path / "1"), history_of(tmp_path / "2")
+    np.testing.assert_allclose(two, one, rtol=1e-4)
+    assert outputs[2].count("epoch 4 :") == outputs[2].count("All results are in") == 1
+    for name in ("weights", "anims"):
+        assert {p.name for p in (tmp_path / "2" / name).iterdir()} == {p.name for p in (tmp_path / "1" / name).iterdir()}
+
+
+def test_a_process_that_ends_ends_the_run(tiny, tmp_path):
+    run = torchrun("vae_rnn", tiny | {"epochs": 100000, "results_path": str(tmp_path / "r")}, 2, tmp_path)
+    for line in run.stdout:
+        if line.startswith("epoch 3"):
+            break
+    children = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True).stdout.split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    start = time.monotonic()
+    rest = run.communicate(timeout=120)[0]
+    assert run.returncode != 0
+    assert time.monotonic() - start < 90
+    assert "another process of this run has ended" in rest or "Signal 9" in rest
