@@ -7,20 +7,20 @@ import functools
 import math
 import re
 
-from common import kinematics
+from common import gif, kinematics
 from common.mocap import without_namespace
 
-import imageio.v3 as imageio
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 PIXELS_PER_INCH = 100
 OVERSAMPLING = 3  # drawn larger and averaged, for smooth edges
 SHORTEST_DELAY = 0.02  # seconds; browsers slow down what is shorter
-# Paper, then left, right, middle and floor: told apart by eyes of every kind (Okabe and Ito's palette)
+# Okabe and Ito's palette, told apart by eyes of every kind. An ink's number is where its shades begin in the palette:
+# the ink in the upper four bits, and in the lower ones how much of a pixel it covers.
+FLOOR, LEFT, RIGHT, MIDDLE = 0x11, 0x21, 0x31, 0x41
+INKS = {FLOOR: (205, 205, 200), LEFT: (0, 114, 178), RIGHT: (213, 94, 0), MIDDLE: (70, 70, 75)}
 PAPER = (252, 252, 250)
-LEFT, RIGHT, MIDDLE, FLOOR = 1, 2, 3, 4
-INKS = {LEFT: (0, 114, 178), RIGHT: (213, 94, 0), MIDDLE: (70, 70, 75), FLOOR: (205, 205, 200)}
 SHADES = OVERSAMPLING**2  # steps from paper to ink
 
 
@@ -37,12 +37,9 @@ def save_gif(mocap, path, view_ele, view_azi, view_line_width, view_size):
     size = round(view_size * PIXELS_PER_INCH)
     fit = _fit_to_square(points, floor, size * OVERSAMPLING)
     canvas = _Canvas(mocap.skeleton, size, view_line_width, fit(floor))
-    times = frames / mocap.fps
-    durations = [int(delay) for delay in delays]
-    options = {"palette": _palette(), "loop": 0, "duration": durations if len(durations) > 1 else durations[0]}
-    with imageio.imopen(path, "w", plugin="pillow", extension=".gif") as file:
-        for frame in zip(fit(points), nearness, times, strict=True):
-            file.write(canvas.draw(*frame), **options)
+    points = fit(points)
+    pictures = map(canvas.draw, points, canvas.boxes_around(points), nearness, frames / mocap.fps)
+    gif.write_gif(path, pictures, delays, _palette())
 
 
 def _frames_and_delays(frame_count, fps):
@@ -95,77 +92,96 @@ def _fit_to_square(points, floor, size):
 
 
 class _Canvas:
-    """Draws frames as palette indices (size, size)."""
+    """Draws frames as palette indices (size, size). What stays is drawn once, the figure alone for each."""
 
     def __init__(self, skeleton, size, line_width, floor):
-        self.bones = kinematics.bones(skeleton)
+        self.parents, self.joints = np.array(kinematics.bones(skeleton), dtype=int).reshape(-1, 2).T
         self.inks = _side_inks(skeleton)
-        self.unit = size * OVERSAMPLING / 400  # so that all sizes look alike
-        self.width = max(1, round(2.6 * line_width * self.unit))
+        unit = size * OVERSAMPLING / 400  # so that all sizes look alike
+        self.width = max(1, round(2.6 * line_width * unit))
         heads = [_words(name)[-1:] == ["head"] for name in skeleton.joint_names]
-        self.radii = np.where(heads, 7.0, 2.6) * math.sqrt(line_width) * self.unit
-        self.font = ImageFont.load_default(12 * self.unit)
-        self.backdrop = self._draw_backdrop(size * OVERSAMPLING, floor)
-        self.shown_backdrop = _shrink(np.asarray(self.backdrop))
+        self.radii = (np.where(heads, 7.0, 2.6) * math.sqrt(line_width) * unit).tolist()
+        self.floor = Image.new("L", (size * OVERSAMPLING, size * OVERSAMPLING), 0)
+        ImageDraw.Draw(self.floor).line([tuple(point) for point in floor], fill=FLOOR, width=round(1.5 * unit))
+        self.backdrop = _shrink(self.floor)
 
-    def _draw_backdrop(self, size, floor):
-        image = Image.new("L", (size, size), 0)
-        draw = _pen(image)
-        draw.line([tuple(point) for point in floor], fill=FLOOR, width=round(1.5 * self.unit))
-        if set(self.inks) > {LEFT, RIGHT}:
-            margin = 10 * self.unit
-            draw.text((margin, margin), "left", fill=LEFT, font=self.font)
-            draw.text((margin, margin + 15 * self.unit), "right", fill=RIGHT, font=self.font)
-        return image
+    def boxes_around(self, points):
+        """The pixels that hold the figure (F, 2, 2): their first column and row, and the first ones beyond."""
+        reach = max(self.radii) + self.width
+        low, high = points.min(axis=1) - reach, points.max(axis=1) + reach
+        boxes = np.stack((low // OVERSAMPLING, high // OVERSAMPLING + 2), axis=1)
+        return np.clip(boxes, 0, len(self.backdrop)).astype(int)
 
-    def draw(self, points, nearness, seconds):
-        """One frame, farther bones first, with the time in the corner."""
-        image = self.backdrop.copy()
-        draw = _pen(image)
-        for parent, joint in sorted(self.bones, key=lambda bone: nearness[bone[0]] + nearness[bone[1]]):
-            draw.line((*points[parent], *points[joint]), fill=self.inks[joint], width=self.width)
-            (x, y), radius = points[joint], self.radii[joint]
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=self.inks[joint])
-        corner = image.width - 10 * self.unit, 10 * self.unit
-        text = f"{seconds:.1f} s"
-        draw.text(corner, text, fill=MIDDLE, font=self.font, anchor="ra")
-        reach = self.radii.max() + self.width
-        figure = (*(points.min(axis=0) - reach), *(points.max(axis=0) + reach))
-        return self._shrink_parts(image, (figure, draw.textbbox(corner, text, font=self.font, anchor="ra")))
+    def draw(self, points, box, nearness, seconds):
+        """One frame, farther bones first, with the legend and the time in the corners."""
+        picture = self.backdrop.copy()
+        part = self.floor.crop((box * OVERSAMPLING).ravel().tolist())
+        self._draw_bones(part, points - box[0] * OVERSAMPLING, nearness)
+        (left, top), (right, bottom) = box
+        picture[top:bottom, left:right] = _shrink(part)
+        if {*self.inks} > {LEFT, RIGHT}:
+            _write(picture, "left", LEFT)
+            _write(picture, "right", RIGHT, line=1)
+        _write(picture, f"{seconds:.1f} s", MIDDLE, to_the_right=True)
+        return picture
 
-    def _shrink_parts(self, image, boxes):
-        """The backdrop with the parts of a drawing in these boxes: the rest of it has not changed."""
-        shown = self.shown_backdrop.copy()
-        for box in boxes:
-            low = np.clip(np.floor(np.array(box[:2]) / OVERSAMPLING).astype(int), 0, len(shown))
-            high = np.clip(np.ceil(np.array(box[2:]) / OVERSAMPLING).astype(int) + 1, 0, len(shown))
-            part = image.crop((*(low * OVERSAMPLING).tolist(), *(high * OVERSAMPLING).tolist()))
-            shown[low[1] : high[1], low[0] : high[0]] = _shrink(np.asarray(part))
-        return shown
+    def _draw_bones(self, image, points, nearness):
+        draw = ImageDraw.Draw(image)
+        points = points.tolist()
+        order = np.argsort(nearness[self.parents] + nearness[self.joints], kind="stable")
+        for parent, joint in zip(self.parents[order].tolist(), self.joints[order].tolist(), strict=True):
+            (x, y), radius, ink = points[joint], self.radii[joint], self.inks[joint]
+            draw.line((*points[parent], x, y), fill=ink, width=self.width)
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
 
 
-def _pen(image):
-    draw = ImageDraw.Draw(image)
-    draw.fontmode = "1"  # no grey edges: here a grey would be another ink
-    return draw
+def _write(picture, text, ink, line=0, to_the_right=False):
+    """Write a text into the upper corner of a picture, on the left or right."""
+    shades = _text_shades(text, 12 * len(picture) / 400)
+    top = round((10 + 15 * line) * len(picture) / 400)
+    left = round(10 * len(picture) / 400)
+    if to_the_right:
+        left = len(picture) - left - shades.shape[1]
+    place = picture[top : top + shades.shape[0], left : left + shades.shape[1]]
+    np.copyto(place, ink - 1 + shades, where=shades > 0)
 
 
-def _shrink(inks):
-    """Inks (n·size, n·size) to palette indices (size, size): each pixel's ink and how much it covers."""
-    parts = [inks[i::OVERSAMPLING, j::OVERSAMPLING] for i in range(OVERSAMPLING) for j in range(OVERSAMPLING)]
-    ink = functools.reduce(np.maximum, parts)
-    covered = sum((part > 0).view(np.uint8) for part in parts)
-    return np.where(covered > 0, (ink - 1) * SHADES + covered, 0).astype(np.uint8)
+@functools.lru_cache(maxsize=4096)
+def _text_shades(text, font_size):
+    """How much a text covers of its pixels, in SHADES (H, W). Several frames and clips share it."""
+    font = _font(font_size)
+    image = Image.new("L", [math.ceil(end) for end in font.getbbox(text)[2:]])
+    ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
+    return np.round(np.asarray(image) * (SHADES / 255)).astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=8)
+def _font(size):
+    return ImageFont.load_default(size)
+
+
+def _shrink(image):
+    """A drawing of inks to palette indices (H, W), at one pixel for OVERSAMPLING in each direction."""
+    height, width = image.height // OVERSAMPLING, image.width // OVERSAMPLING
+    lines = np.asarray(image).reshape(height, OVERSAMPLING, image.width)
+    lines = _join(lines[:, 0], lines[:, 1], lines[:, 2]).ravel()
+    # joining all neighbours and keeping every third is faster than picking single pixels before
+    return _join(lines[:-2], lines[1:-1], lines[2:])[::OVERSAMPLING].reshape(height, width)
+
+
+def _join(first, second, third):
+    """The last of three inks, and how much all three cover."""
+    ink = np.maximum(np.maximum(first, second), third)
+    return (ink & 0xF0) | ((first + second + third) & 0x0F)
 
 
 def _palette():
-    """RGB bytes of paper and of every ink in shades from nearly paper to full."""
-    colours = [PAPER]
-    for ink in sorted(INKS):
-        for shade in range(1, SHADES + 1):
-            mix = np.array(PAPER) + (np.array(INKS[ink]) - PAPER) * shade / SHADES
-            colours.append(tuple(round(value) for value in mix))
-    return bytes(value for colour in colours for value in colour)
+    """RGB bytes of paper and of every ink in shades from nearly paper to full, at the places that inks have."""
+    colours = np.tile(np.array(PAPER, dtype=np.uint8), (max(INKS) + SHADES, 1))
+    for ink, colour in INKS.items():
+        shade = np.arange(1, SHADES + 1)[:, None] / SHADES
+        colours[ink : ink + SHADES] = np.round(PAPER + (np.array(colour) - PAPER) * shade)
+    return colours.tobytes()
 
 
 def _side_inks(skeleton):

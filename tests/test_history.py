@@ -6,7 +6,7 @@ import sys
 from common.history import COLUMNS, History
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, SCRIPTS
 from PIL import Image
 
 
@@ -36,3 +36,11 @@ def test_showing_without_a_display_returns_at_once():
     if sys.platform == "linux":
         assert done.stdout == "done\n"
         assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_training_does_not_wait_for_matplotlib(name):
+    """Half a second of every start; the plot is drawn much later."""
+    code = f"import sys, {name}\nprint('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "False\n"

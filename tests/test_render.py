@@ -54,6 +54,30 @@ def test_gif_is_as_large_as_asked_and_tells_left_from_right(duet):
     assert len(np.unique(frames.reshape(-1, 3), axis=0)) > 20  # smooth edges
 
 
+def test_only_the_figure_is_drawn_anew_and_nothing_is_left_behind(duet, monkeypatch):
+    """Every frame, drawn alone on its whole paper, is what the GIF shows after the frames before it."""
+    take = formats.load_mocap(duet / "one.bvh")
+    render.save_gif(take, duet / "take.gif", 90, -90, 3.0, 2.0)
+    frames, _ = read_gif(duet / "take.gif")
+    everything = np.array([[[0, 0], [200, 200]]] * len(frames))
+    monkeypatch.setattr(render._Canvas, "boxes_around", lambda canvas, points: everything)
+    drawn = []
+    monkeypatch.setattr(render.gif, "write_gif", lambda path, pictures, *_: drawn.extend(pictures))
+    render.save_gif(take, duet / "whole.gif", 90, -90, 3.0, 2.0)
+    palette = np.frombuffer(render._palette(), dtype=np.uint8).reshape(-1, 3)
+    different = (palette[np.array(drawn)] != frames).any(axis=-1)
+    assert different.sum(axis=(1, 2)).max() < 5  # the edge of a line is rounded by where it is drawn
+
+
+@pytest.mark.parametrize(("size", "line_width"), [(0.5, 0.1), (0.5, 20.0), (10.0, 1.0)])
+def test_every_size_and_width_can_be_drawn(duet, size, line_width):
+    take = mocap.first_frames(formats.load_mocap(duet / "one.bvh"), 5)
+    render.save_gif(take, duet / "take.gif", 90, -90, line_width, size)
+    frames, _ = read_gif(duet / "take.gif")
+    assert frames.shape[1:3] == (size * 100, size * 100)
+    assert (frames != render.PAPER).any()
+
+
 def test_gif_shows_the_dancer_upright_in_place_for_every_up_axis(tmp_path):
     still = f"{BODY}MOTION\nFrames: 2\nFrame Time: 0.02\n{'0 ' * 24}\n500 90 300 {'0 ' * 21}\n"
     (tmp_path / "take.bvh").write_text(still)
