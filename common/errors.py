@@ -1,6 +1,11 @@
 """What a user can get wrong: one exception type, and how it ends a script."""
 
 import sys
+import time
+
+from common import parallel
+
+PATIENCE = 2  # seconds that the other processes leave process 0 for its message
 
 
 class InputError(ValueError):
@@ -16,11 +21,22 @@ def run(main):
     try:
         main()
     except (InputError, OSError, ImportError) as error:
-        print(f"\nerror: {_describe(error)}", file=sys.stderr)
-        sys.exit(2)
+        _end(f"error: {_describe(error)}", 2)
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+        _end("stopped", 130)
+    except RuntimeError as error:
+        if not parallel.lost_another(error):
+            raise
+        _end("error: another process of this run has ended; what it said last tells why", 1)
+
+
+def _end(message, exit_code):
+    """Say why, and end. Of several processes with the same trouble, process 0 says it and takes the others with it."""
+    if parallel.rank() > 0:
+        time.sleep(PATIENCE)
+        message = f"process {parallel.rank()}: {message}"
+    print(f"\n{message}", file=sys.stderr, flush=True)
+    sys.exit(exit_code)
 
 
 def _describe(error):

@@ -49,6 +49,11 @@ def wait():
         distributed.barrier()
 
 
+def lost_another(error):
+    """Whether a RuntimeError comes from talking to a process that has ended."""
+    return world_size() > 1 and ("gloo" in str(error) or isinstance(error, distributed.DistBackendError))
+
+
 def leave():
     """Say goodbye to the other processes."""
     if world_size() > 1:

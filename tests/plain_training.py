@@ -1,7 +1,7 @@
 """The training of DESIGN in its plainest form: what the toolkit's own, faster way is compared with.
 
 `nn.LSTM` as it stands, forward kinematics joint by joint on prediction and target, losses written down term by term,
-torch's Adam and schedule. Nothing here comes from the toolkit. Shapes: B batch, T frames, J joints, D pose_dim, Z latent.
+torch's Adam. Nothing here comes from the toolkit. Shapes: B batch, T frames, J joints, D pose_dim, Z latent.
 """
 
 from collections import OrderedDict
