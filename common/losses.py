@@ -28,9 +28,9 @@ def pose_losses(prediction, target, joint_weights):
     unit = quaternion.normalise(prediction, dim=0)
     offsets = target.offsets.permute(2, 1, 0).unsqueeze(-1)  # (3, J, B, 1)
     pos = kinematics.positions_by_component(unit, offsets, target.parents)  # (3, J, B, T)
-    distance = torch.linalg.vector_norm(pos - _by_component(target.pos, 3), dim=0)
+    distance = quaternion.length(pos - _by_component(target.pos, 3), dim=0)
     return (
-        (torch.linalg.vector_norm(prediction, dim=0) - 1).square().mean(),
+        (quaternion.length(prediction, dim=0) - 1).square().mean(),
         (weights * distance).mean(),
         (weights * quaternion.half_angle(unit, recorded, dim=0)).mean(),
     )

@@ -76,7 +76,7 @@ def product(a, b):
 
 
 def conjugate(q):
-    return q * torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=q.dtype)
+    return q * torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=q.dtype, device=q.device)
 
 
 def autoencode(encoder, decoder, source, noise):
