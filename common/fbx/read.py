@@ -17,7 +17,7 @@ from common.fbx.container import DamagedError
 from common.fbx.frame_rates import CUSTOM
 from common.fbx.joints import AXES, JointSetup
 from common.fbx.parse import read_scene
-from common.fbx.timing import choose_stack, curves_of, frame_clock
+from common.fbx.timing import choose_stack, frame_clock
 from common.mocap import Mocap, Skeleton
 
 import numpy as np
@@ -261,7 +261,7 @@ def _report_limits(name, scene, stack, body, scale_changes):
         console.note(
             f"{name}: and so do the scales of {len(scaled) - NAMED} more joints, by up to {scaled[NAMED][0]:.3g}."
         )
-    driven = [place for place in body.places if scene.nodes[place].constraint and not curves_of(stack, [place])]
+    driven = [p for p in body.places if scene.nodes[p].constraint and not (stack and stack.curves(p))]
     for place in driven[:NAMED]:
         node = scene.nodes[place]
         console.note(

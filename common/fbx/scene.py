@@ -68,6 +68,32 @@ class Stack:
     stop: int
     layers: list
 
+    @functools.cached_property
+    def heard_layers(self):
+        """The layers that play, from the lowest up: those that are solo, if any is, and not muted."""
+        chosen = [layer for layer in self.layers if layer.solo] or self.layers
+        return [layer for layer in chosen if not layer.muted]
+
+    @functools.cached_property
+    def channels(self):
+        """What animates each property of each node: {place: {property: [(number of the layer, Layer, Channel)]}}."""
+        found = {}
+        for number, layer in enumerate(self.heard_layers):
+            for (place, name), channel in layer.channels.items():
+                found.setdefault(place, {}).setdefault(name, []).append((number, layer, channel))
+        return found
+
+    def curves(self, place):
+        """All curves that turn, move or scale the node at `place`, with keys in them."""
+        return [
+            curve
+            for name, parts in self.channels.get(place, {}).items()
+            if name in PATHS
+            for _, _, channel in parts
+            for curve in channel.curves
+            if curve is not None and len(curve.values)
+        ]
+
 
 @dataclasses.dataclass(eq=False)
 class Scene:

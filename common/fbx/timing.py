@@ -3,9 +3,8 @@
 from common import console
 from common.errors import InputError
 from common.fbx.container import DamagedError
-from common.fbx.evaluate import Clock, heard_layers
+from common.fbx.evaluate import Clock
 from common.fbx.frame_rates import CUSTOM, RATES
-from common.fbx.scene import PATHS
 
 import numpy as np
 
@@ -45,15 +44,7 @@ def _quoted(stacks):
 
 def curves_of(stack, places):
     """All curves that turn, move or scale the nodes at `places`, with keys in them."""
-    wanted = set(places)
-    return [
-        curve
-        for layer in heard_layers(stack)
-        for (place, name), channel in layer.channels.items()
-        if place in wanted and name in PATHS
-        for curve in channel.curves
-        if curve is not None and len(curve.values)
-    ]
+    return [curve for place in places for curve in stack.curves(place)] if stack else []
 
 
 def frame_clock(name, scene, stack, places):

@@ -2,8 +2,8 @@
 
 import functools
 
-from common.fbx import keys
 from common.fbx.container import DamagedError, split_name
+from common.fbx.key_list import from_list
 from common.fbx.scene import (
     PATHS,
     Channel,
@@ -84,5 +84,5 @@ def _channel(part, ticks_per_second):
             stated = axis.child("Default")
             channel.defaults[index] = number_of(stated.values if stated else None, None, "Default")
             if axis.child("Key") is not None:
-                channel.sources[index] = functools.partial(keys.from_list, axis, ticks_per_second)
+                channel.sources[index] = functools.partial(from_list, axis, ticks_per_second)
     return channel

@@ -2,8 +2,8 @@
 
 import functools
 
-from common.fbx import keys
 from common.fbx.container import DamagedError, split_name
+from common.fbx.keys import KeyReader
 from common.fbx.scene import (
     LIMBS,
     Channel,
@@ -74,12 +74,11 @@ def _stacks(root, by_id, links, templates, places, ticks_per_second):
     channels = {
         key: _channel(properties_of(node, templates.get("AnimationCurveNode"))) for key, node in channel_nodes.items()
     }
+    reader = KeyReader(ticks_per_second)
     targets, layers_of = {}, {key: [] for key in stack_nodes}
     for child, parent, prop in links:
         if child in curve_nodes and parent in channels:
-            _connect_curve(
-                channels[parent], prop, functools.partial(keys.from_arrays, curve_nodes[child], ticks_per_second)
-            )
+            _connect_curve(channels[parent], prop, functools.partial(reader.curve, curve_nodes[child]))
         elif child in channels and (parent in places or parent in layers) and prop:
             targets.setdefault(child, []).append((parent, prop))
         elif child in layers and parent in stack_nodes and layers[child] not in layers_of[parent]:
