@@ -40,6 +40,7 @@ class Curve:
     after: tuple = ("C", 0)
     is_still: bool = False  # the values never change, slopes and extrapolation left aside
     has_slopes: bool = True  # some key states a slope
+    is_weighted: bool = True  # some handle has a length of its own
 
     def rows(self, keys):
         """The rows of attributes of the given keys."""
@@ -72,10 +73,11 @@ def never_change(values):
     return len(values) < 2 or bool((values == values[0]).all())
 
 
-def state_slopes(flags, slopes):
-    """Whether some key with these attributes states a slope but 0."""
-    given = (flags & CUBIC != 0) & (flags & TCB == 0) & (flags & GIVEN != 0)
-    return bool(slopes[given].any())
+def about_slopes(flags, slopes):
+    """Whether some key with these attributes states a slope but 0, and whether some handle is weighted."""
+    cubic = flags & CUBIC != 0
+    given = cubic & (flags & TCB == 0) & (flags & GIVEN != 0)
+    return bool(slopes[given].any()), bool((flags[cubic] & (WEIGHTED_RIGHT | WEIGHTED_LEFT)).any())
 
 
 @dataclasses.dataclass
@@ -152,22 +154,31 @@ def _solve_time(parts, first, second):
     """The Bézier parameter s at which the time of a segment is `parts`, for handles of the given lengths.
 
     Time is 3 r² s · first + 3 r s² (1 − second) + s³ with r = 1 − s, and rises with s for lengths of 0 to 1. Newton's
-    steps, kept inside the bracket that the signs so far leave.
+    steps, kept inside the bracket that the signs so far leave, for those times that are not found yet.
     """
-    if np.all(np.abs(first - THIRD) + np.abs(second - THIRD) < 1e-6):
+    open_ = np.flatnonzero(np.abs(first - THIRD) + np.abs(second - THIRD) > 1e-6)
+    if not len(open_):
         return parts
-    s, low, high = parts.copy(), np.zeros_like(parts), np.ones_like(parts)
-    last = 1 - second
+    found = parts.copy()
+    s, parts, first, last = (part[open_] for part in (parts, parts, first, 1 - second))
+    linear, square, cube = 3 * first, 3 * (last - 2 * first), 1 + 3 * (first - last)
+    low, high = np.zeros(len(s)), np.ones(len(s))
     for _ in range(30):
-        r = 1 - s
-        error = 3 * r * r * s * first + 3 * r * s * s * last + s * s * s - parts
-        if np.abs(error).max() < 1e-11:
-            break
-        low, high = np.where(error < 0, s, low), np.where(error < 0, high, s)
-        slope = 3 * r * r * first + 6 * r * s * (last - first) + 3 * s * s * (1 - last)
+        error = ((cube * s + square) * s + linear) * s - parts
+        wrong = np.abs(error) > 1e-11
+        if 2 * np.count_nonzero(wrong) < len(s):
+            found[open_] = s
+            rest, wrong = (error, s, parts, linear, square, cube, low, high, open_), np.flatnonzero(wrong)
+            error, s, parts, linear, square, cube, low, high, open_ = (part[wrong] for part in rest)
+            if not len(wrong):
+                break
+        below = error < 0
+        low, high = np.where(below, s, low), np.where(below, high, s)
+        slope = (3 * cube * s + 2 * square) * s + linear
         step = s - error / np.where(np.abs(slope) > 1e-9, slope, 1.0)
-        s = np.where((step > low) & (step < high), step, (low + high) / 2)
-    return s
+        s = np.where((step >= low) & (step <= high), step, (low + high) / 2)
+    found[open_] = s
+    return found
 
 
 def _slopes(curve, keys, ticks_per_second):

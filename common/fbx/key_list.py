@@ -21,10 +21,10 @@ from common.fbx.curves import (
     WEIGHTED_LEFT,
     WEIGHTED_RIGHT,
     Curve,
+    about_slopes,
     check_times,
     check_values,
     never_change,
-    state_slopes,
 )
 
 import numpy as np
@@ -46,10 +46,12 @@ def from_list(node, ticks_per_second):
     check_times(times, ticks_per_second)
     flags, slopes, weights, bias = _attributes(numbers, letters, modes)
     check_values(values, slopes, weights, bias)
+    has_slopes, is_weighted = about_slopes(flags, slopes)
     return Curve(
         *(times, values, flags, slopes, weights * WEIGHT_UNIT, bias),
         is_still=never_change(values),
-        has_slopes=state_slopes(flags, slopes),
+        has_slopes=has_slopes,
+        is_weighted=is_weighted,
     )
 
 

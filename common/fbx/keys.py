@@ -4,7 +4,7 @@ Shapes: K keys of a curve, M rows of attributes, each for some keys in a row.
 """
 
 from common.fbx.container import DamagedError
-from common.fbx.curves import LATEST, LINEAR, TCB, Curve, check_times, check_values, never_change, state_slopes
+from common.fbx.curves import LATEST, LINEAR, TCB, Curve, about_slopes, check_times, check_values, never_change
 
 import numpy as np
 
@@ -41,9 +41,9 @@ class KeyReader:
                 f"a curve of {len(times)} keys has {len(flags)} flags, {len(data)} slopes and weights, "
                 f"and does not say for which of the keys"
             )
-        *attributes, has_slopes = self._once(_attributes, flags, data)
+        attributes, slopes_are = self._once(_attributes, flags, data)
         before, after = (_extrapolation(node.child(f"{side}Extrapolation")) for side in ("Pre", "Post"))
-        return Curve(times, values, *attributes, row_ends, before, after, is_still, has_slopes)
+        return Curve(times, values, *attributes, row_ends, before, after, is_still, *slopes_are)
 
     def _once(self, work, *given):
         """work(*given), or what it gave for the same objects before. These are kept, so that their ids stay theirs."""
@@ -75,15 +75,15 @@ def _row_ends(runs, count):
 
 
 def _attributes(flags, data):
-    """Flags (M,), slopes (M, 2), weights (M, 2), bias (M,), and whether slopes are stated. Where the file holds the
-    four numbers of each row as floats, all but the flags are views of them."""
+    """(flags (M,), slopes (M, 2), weights (M, 2), bias (M,)), and what `about_slopes` says of them. Where the file has
+    the four numbers of each row as floats, all but the flags are views of them."""
     bits = data.astype(np.int64).astype(np.uint32) if data.dtype.kind == "i" else data.astype("<f4", copy=False)
     bits = bits.reshape(-1, 4)
     numbers, halves = bits.view("<f4"), bits.view("<u2")
     flags, bias = flags.astype(np.int64, copy=False), numbers[:, 2]
     slopes = numbers[:, :2]
     check_values(slopes, bias[flags & TCB != 0])
-    return flags, slopes, halves[:, 4:6], bias, state_slopes(flags, slopes)
+    return (flags, slopes, halves[:, 4:6], bias), about_slopes(flags, slopes)
 
 
 def _extrapolation(node):

@@ -205,11 +205,13 @@ def _still_or_moving(offsets, unit_cm):
     if all(len(offset) == 1 or np.ptp(offset, axis=0).max() <= STILL * size for offset in offsets[1:]):
         return np.array([offset[0] for offset in offsets]) * unit_cm
     count = max(map(len, offsets))
-    return np.stack([np.broadcast_to(offset, (count, 3)) for offset in offsets], axis=1) * unit_cm
+    moving = np.stack([np.broadcast_to(offset, (count, 3)) for offset in offsets], axis=1)
+    moving *= unit_cm
+    return moving
 
 
 def _check_sizes(rot_local, *lengths):
-    if not np.isfinite(rot_local).all() or not all((np.abs(part) < LARGEST).all() for part in lengths):
+    if not all(part.min() > -LARGEST and part.max() < LARGEST for part in (rot_local, *lengths)):  # nor NaN
         raise DamagedError("its nodes leave all bounds: scales, offsets or angles are no sensible numbers")
 
 

@@ -102,6 +102,7 @@ class Scene:
     settings: dict  # the global settings, name -> values
     stacks: list
     ticks_per_second: int
+    file_size: int  # bytes
 
     def setting(self, name, default):
         return number_of(self.settings.get(name), default, name)
