@@ -48,11 +48,13 @@ def _tree_levels(parents):
     depth = []
     for parent in parents:
         depth.append(0 if parent < 0 else depth[parent] + 1)
-    by_level = [[j for j, d in enumerate(depth) if d == level] for level in range(max(depth) + 1)]
+    by_level = [[] for _ in range(max(depth) + 1)]
+    for joint, level in enumerate(depth):
+        by_level[level].append(joint)
     place = {joint: i for level in by_level for i, joint in enumerate(level)}
     levels = [(level, [place[parents[joint]] for joint in level]) for level in by_level[1:]]
     laid_out = [joint for level in by_level for joint in level]
-    return levels, [laid_out.index(joint) for joint in range(len(parents))]
+    return levels, np.argsort(laid_out).tolist()
 
 
 def bones(skeleton):
@@ -126,6 +128,6 @@ def find_up_axis(rot_local, skeleton):
 def _asymmetry(positions):
     """Per axis, how far positions (J, 3) mirrored about the first lie from the nearest real ones: (3,)."""
     positions = positions - positions[0]
-    mirrored = positions * (1 - 2 * np.eye(3))[:, None, :]  # (3, J, 3)
-    distances = np.linalg.norm(mirrored[:, :, None] - positions, axis=-1)  # (3, J, J)
-    return distances.min(axis=-1).mean(axis=-1)
+    mirrored = (positions * (1 - 2 * np.eye(3))[:, None, :]).reshape(-1, 3)  # of all axes, one after the other
+    nearest = [np.linalg.norm(positions - position, axis=1).min() for position in mirrored]
+    return np.reshape(nearest, (3, -1)).mean(axis=1)

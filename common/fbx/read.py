@@ -11,7 +11,7 @@ from pathlib import Path
 from common import console
 from common.errors import InputError
 from common.fbx import evaluate
-from common.fbx.bodies import describe, find_bodies
+from common.fbx.bodies import describe, find_bodies, hang_below
 from common.fbx.channels import file_angles
 from common.fbx.container import DamagedError
 from common.fbx.frame_rates import CUSTOM
@@ -95,8 +95,9 @@ def _choose_body(path, scene, skeleton):
         )
     names = [body.name for body in bodies]
     if isinstance(skeleton, str):
+        below = hang_below(scene, skeleton)  # it may also be the namespace, the name without it, or a node above
         found = [i for i, name in enumerate(names) if name == skeleton] or [
-            i for i, body in enumerate(bodies) if skeleton in _other_names(scene, body)
+            i for i, body in enumerate(bodies) if skeleton in body.name.rsplit(":", 1) or body.places[0] in below
         ]
         if len(found) != 1:
             count = "no skeleton" if not found else f"{len(found)} skeletons"
@@ -115,11 +116,6 @@ def _choose_body(path, scene, skeleton):
 
 def _listed(names):
     return ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if names[LISTED:] else "")
-
-
-def _other_names(scene, body):
-    """What else a body may be called by: its name without the namespace, the namespace, a node above it."""
-    return {*body.name.rsplit(":", 1), *(scene.nodes[place].name for place in body.above)}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
