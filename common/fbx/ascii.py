@@ -21,7 +21,7 @@ import numpy as np
 BLANK = re.compile(r"(?:\s+|;[^\n]*)*")
 NAME = re.compile(r"([^\s:;\"{},]+)[^\S\n]*:")
 ITEM = r"(?:\"[^\"]*\"|[^\s\",:;{}]+)"
-LIST = re.compile(rf"[^\S\n]*({ITEM}?(?:\s*,\s*{ITEM}?)*)")
+FIRST, NEXT = re.compile(rf"[^\S\n]*({ITEM})?"), re.compile(rf"\s*,\s*({ITEM})?")
 PLAIN = re.compile(r"[-+.0-9A-Za-z,\s]*", re.ASCII)  # what lists of numbers and letters are made of
 LAST = re.compile(r"\s*([^\s,]+)")
 LONG = 400  # characters; a longer list of numbers and letters is kept as an array
@@ -144,9 +144,14 @@ class _Text:
         if (items := self._long_list()) is not None:
             self.at += len(items)
             return [TextArray(items, items.count(",") + 1, self.known)]
-        match = LIST.match(self.text, self.at)
-        self.at = match.end()
-        return [_value(item) for item in re.findall(ITEM, match[1])]
+        found = []
+        match = FIRST.match(self.text, self.at)
+        while match:  # one expression for the whole list would remember every way back
+            if match[1]:
+                found.append(_value(match[1]))
+            self.at = match.end()
+            match = NEXT.match(self.text, self.at)
+        return found
 
     def _long_list(self):
         """The text of the list that starts here, if it is long and holds nothing but numbers and letters; else None."""
