@@ -77,6 +77,29 @@ def test_what_comes_after_the_last_key(tmp_path, letter, count, expected):
     np.testing.assert_allclose(sampled(tmp_path, given, [5, 6.5 if count < 0 else 9.5, 9]), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("letter", "count", "expected"),
+    [
+        ("C", -1, [0, 0, 0]),
+        ("K", -1, [-1, -2.5, -5]),
+        ("R", -1, [3, 1.5, 3]),
+        ("M", -1, [1, 2.5, 3]),
+        ("A", -1, [-1, -2.5, -5]),
+        ("R", 1, [3, 0, 0]),
+        ("A", 1, [-1, -4, -4]),
+    ],
+)
+def test_what_comes_before_the_first_key(tmp_path, letter, count, expected):
+    given = curve([0, 4], [0, 4], Pre=(letter, count))
+    times = [-1, -2.5 if count < 0 else -5.5, -5]
+    np.testing.assert_allclose(sampled(tmp_path, given, times), expected, atol=1e-6)
+
+
+def test_slopes_go_on_beyond_cubic_keys(tmp_path):
+    given = curve([0, 4], [0, 4], CUBIC, (3.0, -2.0, 0, 0), Pre=("K", -1), Post=("K", -1))
+    np.testing.assert_allclose(sampled(tmp_path, given, [-1, 5]), [-3, 2], atol=1e-6)
+
+
 def test_the_mixed_lists_of_version_6(tmp_path):
     items = [0, 1.0, "U", "s", 2, -1, "n", 1 * SECOND, 2.0, "U", "b", 0, 3, "a", 0.5, 0.25, 2 * SECOND, 5, "L"]
     items += [3 * SECOND, 4, "C", "n", 4 * SECOND, 7, "U", "a", "n", 5 * SECOND, 0.5, "U", "t", 0.1, 0.2, 0.3, "n"]

@@ -127,3 +127,16 @@ def test_the_rest_pose_stands_as_it_did_below_a_turned_node(tmp_path):
     rest = kinematics.rest_pose(take.skeleton)
     assert np.ptp(rest[:, 2]) > 15_000
     np.testing.assert_allclose(kinematics.rest_pose(again.skeleton), rest, atol=1e-2)
+
+
+@pytest.mark.parametrize("scale", [(-1, 1, 1), (-1, -1, -1), (1, -2, 1), (-0.5, 2, 1)], ids=str)
+def test_mirrored_bodies_stand_where_an_independent_reader_has_them(ufbx, tmp_path, scale):
+    nodes = [node("Mirror", "Null", Lcl_Scaling=scale, InheritType=1)]
+    nodes += [{**item, "parent": item["parent"] or "Mirror"} for item in CHAIN]
+    for item in nodes:
+        item["properties"] = {"InheritType": 1, "Lcl_Translation": (3, 20, 5)} | item["properties"]
+    curves = swaying(30, 20) | swaying(30, 20, "b")
+    take = read(tmp_path, nodes, {"t": [layer(curves)]}, {"t": (0, 19 / 30)}, TimeMode=6)
+    found = ufbx(tmp_path / "made.fbx")
+    joints = [list(found["names"]).index(name) for name in take.skeleton.joint_names]
+    np.testing.assert_allclose(positions(take), found["positions"][:, joints], atol=1e-3)

@@ -183,6 +183,8 @@ def _value(item):
     """One value: text in quotes, a number, or a bare word."""
     if item.startswith('"'):
         return ESCAPE.sub(lambda match: ESCAPES[match[0]], item[1:-1])
+    if item.isalpha() and item.lower() not in ("nan", "inf", "infinity"):
+        return item
     try:
         whole = int(item)
         return whole if abs(whole) < 2**63 else float(item)  # as infinite as it gets: no field holds more

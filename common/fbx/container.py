@@ -88,7 +88,7 @@ class Store:
     """
 
     def __init__(self, file_size):
-        self.left = (256 << 20) + 8 * file_size
+        self.left = (192 << 20) + 8 * file_size  # what is made of an array is up to three times as large
         self.known = {}
 
     def take(self, byte_count):

@@ -71,7 +71,7 @@ def _row_ends(runs, count):
     """(M,): the key after the last one of each row; None where the rows are not for `count` keys together."""
     in_range = ((runs >= 0) & (runs <= count)).all()  # before they are added up: a sum may wrap around
     ends = np.cumsum(runs, dtype=np.int64)
-    return ends if in_range and (ends[-1:] == count).all() and (np.diff(ends) >= 0).all() else None
+    return ends if in_range and (ends[-1:] == count).all() and not (ends[1:] < ends[:-1]).any() else None
 
 
 def _attributes(flags, data):
@@ -80,7 +80,8 @@ def _attributes(flags, data):
     bits = data.astype(np.int64).astype(np.uint32) if data.dtype.kind == "i" else data.astype("<f4", copy=False)
     bits = bits.reshape(-1, 4)
     numbers, halves = bits.view("<f4"), bits.view("<u2")
-    flags, bias = flags.astype(np.int64, copy=False), numbers[:, 2]
+    flags = flags if flags.dtype == np.int32 else flags.astype(np.int64, copy=False)
+    bias = numbers[:, 2]
     slopes = numbers[:, :2]
     check_values(slopes, bias[flags & TCB != 0])
     return (flags, slopes, halves[:, 4:6], bias), about_slopes(flags, slopes)

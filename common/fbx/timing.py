@@ -13,7 +13,7 @@ DEFAULT_FPS = 30.0  # what mode 0 means
 RATE_RANGE = (0.1, 10000.0)  # frames per second that a file can mean
 DENSE = (10, 20.0)  # keys, and keys per second, from which even spacing is a recording's and no animator's
 SAME_RATE = 5e-4
-WORK, WORK_PER_BYTE = 2.5e6, 4.0  # of all frames of a take, in the units of `_work`; and for every byte of the file
+WORK, WORK_PER_BYTE = 3e6, 4.0  # of all frames of a take, in the units of `_work`; and for every byte of the file
 
 
 def choose_stack(name, scene, places, take):
