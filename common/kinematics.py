@@ -179,6 +179,6 @@ def find_up_axis(rot_local, skeleton):
 def _asymmetry(positions):
     """Per axis, how far positions (J, 3) mirrored about the first lie from the nearest real ones: (3,)."""
     positions = positions - positions[0]
-    mirrored = positions * (1 - 2 * np.eye(3))[:, None, :]  # (3, J, 3)
-    distances = np.linalg.norm(mirrored[:, :, None] - positions, axis=-1)  # (3, J, J)
-    return distances.min(axis=-1).mean(axis=-1)
+    mirrored = (positions * (1 - 2 * np.eye(3))[:, None, :]).reshape(-1, 3)  # of all axes, one after the other
+    nearest = [np.linalg.norm(positions - position, axis=1).min() for position in mirrored]
+    return np.reshape(nearest, (3, -1)).mean(axis=1)

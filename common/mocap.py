@@ -130,25 +130,32 @@ def without_namespace(name):
 def check_same_joints(first, second, why):
     """Two takes must have the same joints in the same order; namespaces may differ."""
     names, others = first.skeleton.joint_names, second.skeleton.joint_names
+    place, other_place = _places(first, second)
     for i, (name, other) in enumerate(zip(names, others, strict=False)):
         if without_namespace(name) != without_namespace(other):
             raise InputError(
-                f"{why}: joint {i} is {name!r} in {first.path} but {other!r} in {second.path}. "
+                f"{why}: joint {i} is {name!r} in {place} but {other!r} in {other_place}. "
                 f"Export both with the same skeleton."
             )
     if len(names) != len(others):
-        longer, count = (first, len(others)) if len(names) > len(others) else (second, len(names))
+        longer, count = (place, len(others)) if len(names) > len(others) else (other_place, len(names))
+        only = max(names, others, key=len)[count]
         raise InputError(
-            f"{why}: {first.path} has {len(names)} joints, {second.path} has {len(others)}; "
-            f"{longer.skeleton.joint_names[count]!r} is the first joint that only {longer.path} has. "
-            f"Export both with the same skeleton."
+            f"{why}: {place} has {len(names)} joints, {other_place} has {len(others)}; "
+            f"{only!r} is the first joint that only {longer} has. Export both with the same skeleton."
         )
     different = np.flatnonzero(first.skeleton.parents != second.skeleton.parents)
     if len(different):
         raise InputError(
-            f"{why}: joint {names[different[0]]!r} hangs from another parent in {first.path} than in "
-            f"{second.path}. Export both with the same skeleton."
+            f"{why}: joint {names[different[0]]!r} hangs from another parent in {place} than in "
+            f"{other_place}. Export both with the same skeleton."
         )
+
+
+def _places(first, second):
+    """Where two takes come from: their files, and of one and the same file the skeletons, as "duet.fbx#Anna"."""
+    one_file = first.path == second.path
+    return [f"{take.path}#{take.skeleton.name}" if one_file else take.path for take in (first, second)]
 
 
 def check_same_fps(first, second, why):

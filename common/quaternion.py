@@ -81,14 +81,20 @@ def from_euler(angles, order):
     "ZXY" means R = Rz·Rx·Ry. The result is the plain product of the half-angle quaternions, so its sign is
     the one the angles themselves give: turning one angle by 2π flips it. n may be 0 to 3.
     """
-    q = torch.zeros((*angles.shape[:-1], 4), dtype=angles.dtype, device=angles.device)
-    q[..., 0] = 1.0
-    for i, axis in enumerate(order):
-        turn = torch.zeros_like(q)
-        turn[..., 0] = torch.cos(angles[..., i] / 2)
-        turn[..., 1 + AXES.index(axis)] = torch.sin(angles[..., i] / 2)
-        q = mul(q, turn) if i else turn
-    return q
+    half = angles / 2
+    cos, sin = torch.cos(half), torch.sin(half)
+    w = torch.ones(angles.shape[:-1], dtype=angles.dtype, device=angles.device)
+    vector = [torch.zeros_like(w)] * 3
+    for i, axis in enumerate(order):  # times (c + s·e_k), of which two of four components are zero
+        c, s, k = cos[..., i], sin[..., i], AXES.index(axis)
+        a, b = (k + 1) % 3, (k + 2) % 3
+        w, vector[k], vector[a], vector[b] = (
+            w * c - vector[k] * s,
+            vector[k] * c + w * s,
+            vector[a] * c + vector[b] * s,
+            vector[b] * c - vector[a] * s,
+        )
+    return torch.stack((w, *vector), dim=-1)
 
 
 def to_euler(q, order):

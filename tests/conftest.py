@@ -190,3 +190,29 @@ def positions(take):
 
 def with_rotations(take, rot_local):
     return dataclasses.replace(take, rot_local=np.ascontiguousarray(rot_local))
+
+
+@pytest.fixture(scope="session")
+def ufbx():
+    """Reads a file with ufbx, in a process of its own: a dict of what ufbx_child.py finds."""
+    if subprocess.run([sys.executable, "-c", "import ufbx"], capture_output=True).returncode:
+        pytest.skip("ufbx cannot be imported here")
+
+    def read(path):
+        out = path.with_suffix(".npz")
+        child = PROJECT / "tests" / "ufbx_child.py"
+        done = subprocess.run([sys.executable, child, path, out], capture_output=True, encoding="utf-8", timeout=300)
+        assert done.returncode == 0, done.stderr
+        with np.load(out) as file:
+            return dict(file)
+
+    return read
+
+
+@pytest.fixture
+def body(tmp_path):
+    """A take of 12 joints and 40 frames that has not been in an FBX file."""
+    from common import bvh
+
+    write_body(tmp_path / "body.bvh", 40)
+    return bvh.load_bvh(tmp_path / "body.bvh")

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it may be starte
 from common import bvh, fbx
 from common.errors import InputError
 from common.fbx import container
-from common.fbx.container import Node, PackedArray
+from common.fbx.container import Node, PackedArray, PackedList
 
 import conftest
 import numpy as np
@@ -160,7 +160,8 @@ def to_bytes(root, version):
             children += record(child, place + len(children))
         children += null if node.children else b""
         end = place + len(children)
-        return head.pack(end, len(node.values), len(values), len(name)) + name + values + children
+        count = sum(value.count if isinstance(value, PackedList) else 1 for value in node.values)
+        return head.pack(end, count, len(values), len(name)) + name + values + children
 
     data = container.MAGIC + b"\x1a\0" + struct.pack("<I", version)
     for node in root.children:
@@ -180,6 +181,8 @@ def value_bytes(value):
     if isinstance(value, (str, bytes)):
         raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
         return (b"S" if isinstance(value, str) else b"R") + struct.pack("<I", len(raw)) + raw
+    if isinstance(value, PackedList):
+        return bytes(value.data)
     code = next(code for code, form in container.ARRAYS.items() if np.dtype(form).str[1:] == value.dtype.str[1:])
     return code.encode() + struct.pack("<III", value.count % 2**32, int(value.deflated), len(value.data)) + value.data
 

@@ -3,7 +3,11 @@
 write(path, [node("Hips"), node("Spine", parent="Hips")], {"Take 001": [layer({("Hips", "R", "X"): curve(...)})]})
 """
 
+from common import fbx
+from common.fbx import evaluate
+
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 SECOND = 46186158000  # ticks
 LINEAR, CUBIC = 0x4, 0x408
@@ -114,3 +118,36 @@ def _bits(value):
 def _link(link):
     kind, child, parent, *name = link
     return f'\tC: "{kind}",{child},{parent}' + "".join(f', "{part}"' for part in name) + "\n"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# what many tests are about
+
+CHAIN = [
+    node("a"),
+    node("b", parent="a", Lcl_Translation=(0, 90, 0)),
+    node("c", parent="b", Lcl_Translation=(0, 70, 0)),
+]
+
+
+def swaying(rate, count, name="a"):
+    return {(name, "R", axis): curve(np.arange(count) / rate, np.sin(np.arange(count) / 9) * 40) for axis in "XYZ"}
+
+
+def read(tmp_path, nodes, takes=None, spans=None, skeleton=None, take=None, **settings):
+    return fbx.load_fbx(write(tmp_path / "made.fbx", nodes, takes, spans, **settings), skeleton, take)
+
+
+def edited(tmp_path, change, **settings):
+    path = write(tmp_path / "made.fbx", CHAIN, {"t": [layer(swaying(30, 5))]}, **settings)
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return path
+
+
+def clock(scene, times, fps):
+    ticks = np.rint(np.asarray(times) * scene.ticks_per_second).astype(np.int64)
+    return evaluate.Clock(ticks, scene.ticks_per_second, scene.ticks_per_second / fps)
+
+
+def turned(x, y, z):
+    return Rotation.from_euler("xyz", (x, y, z), degrees=True)

@@ -340,3 +340,16 @@ def test_small_units_keep_their_precision(duet, tmp_path):
     again = bvh.load_bvh(tmp_path / "km.bvh")
     np.testing.assert_allclose(positions(again) * 1e5, positions(take), atol=1e-2)
     assert_no_exponents_or_jumps(tmp_path / "km.bvh")
+
+
+def test_a_hierarchy_may_stand_on_few_lines(tmp_path):
+    text = "HIERARCHY\nROOT Hips\n{\nOFFSET 1 2 3\nCHANNELS 1 Xrotation\nEnd Site\n{\nOFFSET 0 5 0\n}\n}\n"
+    motion = "MOTION\nFrames: 1\nFrame Time: 0.01\n30\n"
+    (tmp_path / "many.bvh").write_text(text + motion)
+    lines = text.split("\n")
+    few = [" ".join(lines[:2]), "  ".join(lines[2:6]), " ".join(lines[6:])]  # a name is the rest of its line
+    (tmp_path / "few.bvh").write_text("\n".join(few) + "\n" + motion)
+    takes = [bvh.load_bvh(tmp_path / name) for name in ("many.bvh", "few.bvh")]
+    assert takes[0].skeleton.joint_names == takes[1].skeleton.joint_names == ["Hips", "Hips_Nub"]
+    np.testing.assert_array_equal(takes[0].skeleton.offsets, takes[1].skeleton.offsets)
+    np.testing.assert_array_equal(takes[0].rot_local, takes[1].rot_local)

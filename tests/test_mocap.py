@@ -192,3 +192,13 @@ def test_moving_inner_joints_are_named(duet, capsys):
     write_body(duet / "two.bvh", body=body)
     load(duet)
     assert re.search(r"two.bvh: Spine moves by [\d.]+ cm inside its parent joint", capsys.readouterr().out)
+
+
+def test_two_skeletons_of_one_file_are_told_apart_by_their_roots(duet):
+    take = formats.load_mocap(duet / "one.bvh")
+    names = [name.replace("Spine", "Chest") for name in take.skeleton.joint_names]
+    other = dataclasses.replace(take, skeleton=dataclasses.replace(take.skeleton, name="Anna", joint_names=names))
+    with pytest.raises(InputError, match=r"'Spine' in .*one\.bvh#Hips but 'Chest' in .*one\.bvh#Anna"):
+        mocap.check_same_joints(take, other, "here")
+    with pytest.raises(InputError, match=r"'Spine' in .*one\.bvh but 'Chest' in .*two\.bvh\."):
+        mocap.check_same_joints(take, dataclasses.replace(other, path="two.bvh"), "here")

@@ -16,6 +16,8 @@ from common.mocap import Mocap, Skeleton
 import numpy as np
 import torch
 
+MOST_JOINTS = 3000
+JOINT_FRAMES = 3_000_000  # that a file may have whatever its size; joints without channels take no place in it
 SHORTEST_FRAME, LONGEST_FRAME = 1e-5, 60.0  # seconds; beyond that, the frame time is damaged
 
 
@@ -32,6 +34,12 @@ def load_bvh(path, skeleton=None):
     channel_counts = [sum(len(joint["channels"]) for joint in joints) for joints in roots]
     frame_time, values = _parse_motion(path, line_number, rows, sum(channel_counts))
     first = sum(channel_counts[:skeleton])
+    joint_frames = len(values) * len(roots[skeleton])
+    if joint_frames > JOINT_FRAMES + len(text):
+        raise InputError(
+            f"{path}: its {len(values)} frames of {len(roots[skeleton])} joints are more than a file of {len(text)} "
+            f"characters can mean. Export the recording again."
+        )
     values = values[:, first : first + channel_counts[skeleton]]
     return _to_mocap(path, roots[skeleton], frame_time, values)
 
@@ -84,6 +92,8 @@ def _parse_hierarchy(path, lines):
             if keyword == "ROOT":
                 roots.append([])
             joints = roots[-1]
+            if len(joints) >= MOST_JOINTS:
+                words.fail(f"a body has at most {MOST_JOINTS} joints")
             parent = open_joints[-1] if open_joints else -1
             if open_joints and joints[parent]["end_site"]:
                 words.fail("an End Site holds no further joints")
@@ -126,32 +136,36 @@ def _end_site_name(joints, parent):
     return end_site_name(joints[parent]["name"], earlier)
 
 
+WORD = re.compile(r"\s*([{}]|[^\s{}]+)\s*")
+SITE = re.compile(r"(?:Site\w*\s*)?", re.IGNORECASE)
+
+
 class _Words:
     """The header word by word, with line numbers; a name is the rest of its line, blanks and all."""
 
     def __init__(self, path, lines):
-        self.path, self.lines, self.at, self.rest = path, lines, 0, lines[0].strip() if lines else ""
+        self.path, self.lines, self.at, self.line, self.column = path, lines, 0, lines[0].rstrip(), 0
 
     def fail(self, message):
         raise InputError(f"{self.path}, line {self.at + 1}: {message}. Export the recording again.")
 
     def more(self):
-        while not self.rest and self.at + 1 < len(self.lines):
+        while self.column >= len(self.line) and self.at + 1 < len(self.lines):
             self.at += 1
-            self.rest = self.lines[self.at].strip()
-        return bool(self.rest)
+            self.line, self.column = self.lines[self.at].rstrip(), 0
+        return self.column < len(self.line)
 
     def word(self):
         if not self.more():
             self.fail("the hierarchy ends too early")
-        word = self.rest[0] if self.rest[0] in "{}" else re.match(r"[^\s{}]+", self.rest)[0]
-        self.rest = self.rest[len(word) :].lstrip()
-        return word
+        found = WORD.match(self.line, self.column)
+        self.column = found.end()
+        return found[1]
 
     def keyword(self):
         word = self.word()
         if word.upper() == "END":  # also `End Site20`, and an end with a name
-            self.rest = re.sub(r"^Site\w*\s*", "", self.rest, flags=re.IGNORECASE)
+            self.column = SITE.match(self.line, self.column).end()
         return word if word in "{}" else word.upper()
 
     def expect(self, expected):
@@ -160,14 +174,14 @@ class _Words:
 
     def rest_of_line(self):
         """The rest of the line; an opening brace at its end is left for the next word, if it is the joint's."""
-        name, self.rest = self.rest, ""
+        name, self.column = self.line[self.column :], len(self.line)
         stem = name[:-1].rstrip()
         if name.endswith("{") and (not stem or stem != name[:-1] or not self._brace_follows()):
-            name, self.rest = stem, "{"
+            name, self.line, self.column = stem, "{", 0
         return name
 
     def _brace_follows(self):
-        following = (line.strip() for line in self.lines[self.at + 1 :])
+        following = (self.lines[at].strip() for at in range(self.at + 1, len(self.lines)))
         return next((line for line in following if line), "").startswith("{")
 
     def number(self):

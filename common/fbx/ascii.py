@@ -11,6 +11,7 @@ A list of values goes on in the next line where a comma ends the one line or sta
 """
 
 import re
+import string
 import warnings
 
 from common.fbx.container import MAX_DEPTH, DamagedError, Node
@@ -20,15 +21,20 @@ import numpy as np
 BLANK = re.compile(r"(?:\s+|;[^\n]*)*")
 NAME = re.compile(r"([^\s:;\"{},]+)[^\S\n]*:")
 ITEM = r"(?:\"[^\"]*\"|[^\s\",:;{}]+)"
-LIST = re.compile(rf"[^\S\n]*({ITEM}?(?:\s*,\s*{ITEM}?)*)")
-NUMBERS = re.compile(r"[-+0-9.eE,\s]*")
-LONG = 400  # characters; a longer list of nothing but numbers is kept as an array
+FIRST, NEXT = re.compile(rf"[^\S\n]*({ITEM})?"), re.compile(rf"\s*,\s*({ITEM})?")
+PLAIN = re.compile(r"[-+.0-9A-Za-z,\s]*", re.ASCII)  # what lists of numbers and letters are made of
+LAST = re.compile(r"\s*([^\s,]+)")
+LONG = 400  # characters; a longer list of numbers and letters is kept as an array
 ESCAPES = {"&quot;": '"', "&cr;": "\r", "&lf;": "\n"}
 ESCAPE = re.compile("|".join(ESCAPES))
+COMMA, LETTER, DIGIT = ord(","), 1, 2
+KINDS = np.zeros(128, np.uint8)  # of characters; what is 0 stands between items, or before a number
+KINDS[[ord(c) for c in string.ascii_letters]] = LETTER
+KINDS[[ord(c) for c in string.digits + ".+-"]] = DIGIT
 
 
 class TextArray:
-    """An array as it stands in a text file. `count` is the file's own word for it, or None."""
+    """An array as it stands in a text file. `count` is the file's own word for it."""
 
     __slots__ = ("count", "known", "text")
 
@@ -44,14 +50,37 @@ class TextArray:
             raise DamagedError(f"an array says it has {self.count} numbers and has {len(numbers)}")
         return numbers
 
+    def tokens(self):
+        """Numbers and letters mixed: (numbers (N,), letters (N,)), as `Node.tokens` has them.
+
+        Each letter becomes a 0, then all numbers are read at once.
+        """
+        characters = np.frombuffer(f",{self.text},".encode("ascii", "replace"), np.uint8)
+        kinds = KINDS[np.minimum(characters, 127)]
+        places = np.flatnonzero(kinds == LETTER)
+        in_number = (kinds[places - 1] == DIGIT) & np.isin(characters[places], (ord("e"), ord("E")))
+        places = places[~in_number]
+        if kinds[places - 1].any() or kinds[places + 1].any():
+            raise DamagedError(f"a list holds words among its numbers, after {self.text[:30].strip()!r}")
+        cleaned = characters[1:-1].copy()
+        cleaned[places - 1] = ord("0")
+        numbers = _numbers(cleaned.tobytes(), np.float64)
+        letters = np.zeros(len(numbers), np.uint8)
+        letters[np.searchsorted(np.flatnonzero(characters == COMMA), places) - 1] = characters[places]
+        return numbers, letters
+
     def _parse(self):
         whole = not any(mark in self.text for mark in ".eEnN#")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # how some NumPy versions report what is no number
-            try:
-                return np.fromstring(self.text, np.int64 if whole else np.float64, sep=",")
-            except (DeprecationWarning, ValueError, OverflowError):
-                raise DamagedError(f"an array holds what is no number, after {self.text[:30].strip()!r}") from None
+        return _numbers(self.text, np.int64 if whole else np.float64)
+
+
+def _numbers(text, dtype):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # how some NumPy versions report what is no number
+        try:
+            return np.fromstring(text, dtype, sep=",")
+        except (DeprecationWarning, ValueError, OverflowError):
+            raise DamagedError(f"an array holds what is no number, after {str(text[:30]).strip()!r}") from None
 
 
 def parse_ascii(text):
@@ -112,23 +141,28 @@ class _Text:
         return node
 
     def values(self):
-        if (numbers := self._long_numbers()) is not None:
-            self.at += len(numbers)
-            return [TextArray(numbers, numbers.count(",") + 1, self.known)]
-        match = LIST.match(self.text, self.at)
-        self.at = match.end()
-        return [_value(item) for item in re.findall(ITEM, match[1])]
+        if (items := self._long_list()) is not None:
+            self.at += len(items)
+            return [TextArray(items, items.count(",") + 1, self.known)]
+        found = []
+        match = FIRST.match(self.text, self.at)
+        while match:  # one expression for the whole list would remember every way back
+            if match[1]:
+                found.append(_value(match[1]))
+            self.at = match.end()
+            match = NEXT.match(self.text, self.at)
+        return found
 
-    def _long_numbers(self):
-        """The text of the list that starts here, if it is long and holds nothing but numbers; else None."""
-        run = NUMBERS.match(self.text, self.at)[0]
-        run = run.rstrip()
+    def _long_list(self):
+        """The text of the list that starts here, if it is long and holds nothing but numbers and letters; else None."""
+        run = PLAIN.match(self.text, self.at)[0]
         if len(run) <= LONG:
             return None
-        if run[-1] in "eE" and run[-2].isspace():  # the name of the next node starts so
-            run = run[:-1].rstrip()
-        after = self.text[self.at + len(run) : self.at + len(run) + 1]
-        return run if len(run) > LONG and not run.endswith(",") and after in ("\n", "\r", " ", "\t", "}", "") else None
+        last = LAST.match(run, run.rfind(",") + 1)  # what comes behind it in the run belongs to the next node
+        if "," not in run or not last or last.end() <= LONG:
+            return None
+        after = self.text[self.at + last.end() : self.at + last.end() + 1]
+        return run[: last.end()] if after in ("\n", "\r", " ", "\t", "}", "") else None
 
     def _fold_array(self, node):
         """`Name: *3 { a: 0,1,2 }` holds an array, as the binary encoding has it in one value."""
@@ -149,6 +183,8 @@ def _value(item):
     """One value: text in quotes, a number, or a bare word."""
     if item.startswith('"'):
         return ESCAPE.sub(lambda match: ESCAPES[match[0]], item[1:-1])
+    if item.isalpha() and item.lower() not in ("nan", "inf", "infinity"):
+        return item
     try:
         whole = int(item)
         return whole if abs(whole) < 2**63 else float(item)  # as infinite as it gets: no field holds more

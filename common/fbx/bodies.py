@@ -7,6 +7,7 @@ that move together is taken for the body: camera trackers and old Biped files wr
 
 import collections
 import dataclasses
+import functools
 
 from common.fbx.scene import LIMBS
 
@@ -20,9 +21,22 @@ NO_BODY = ("Camera", "Light", "CameraSwitcher", "Optical", "Marker", "IKEffector
 class Body:
     """The joints of one body as places in Scene.nodes, parents before children; the first is the root."""
 
-    name: str  # of the root joint
+    scene: object
     places: list
-    above: list  # plain nodes above the root, from the top down
+
+    @property
+    def name(self):
+        """That of the root joint."""
+        return self.scene.nodes[self.places[0]].name
+
+    @functools.cached_property
+    def above(self):
+        """Plain nodes above the root, from the top down."""
+        above, place = [], self.scene.nodes[self.places[0]].parent
+        while place >= 0:
+            above.append(place)
+            place = self.scene.nodes[place].parent
+        return above[::-1]
 
 
 def find_bodies(scene):
@@ -32,17 +46,18 @@ def find_bodies(scene):
         trees = _trees(scene, limbs)
     else:
         moving = _moving_nodes(scene)
-        trees = [_with_ends(scene, tree) for tree in _trees(scene, moving) if _is_body(scene, tree, moving)]
+        trees = _with_ends(scene, [tree for tree in _trees(scene, moving) if _is_body(scene, tree, moving)])
     largest = max(map(len, trees), default=0)
-    return [_body(scene, tree) for tree in trees if len(tree) * SMALL >= largest]
+    return [Body(scene, tree) for tree in trees if len(tree) * SMALL >= largest]
 
 
-def _body(scene, tree):
-    above, place = [], scene.nodes[tree[0]].parent
-    while place >= 0:
-        above.append(place)
-        place = scene.nodes[place].parent
-    return Body(scene.nodes[tree[0]].name, tree, above[::-1])
+def hang_below(scene, name):
+    """The places of all nodes that have a node of that name above them."""
+    below = set()
+    for place, node in enumerate(scene.nodes):  # parents come first
+        if node.parent in below or (node.parent >= 0 and scene.nodes[node.parent].name == name):
+            below.add(place)
+    return below
 
 
 def _trees(scene, chosen):
@@ -84,13 +99,16 @@ def _is_body(scene, tree, moving):
     return len(moving.intersection(tree)) >= FEWEST_MOVING and max(levels.values()) >= FEWEST_LEVELS
 
 
-def _with_ends(scene, tree):
-    """The tree with what hangs still below it: children of the same kind, and theirs."""
-    inside = set(tree)
+def _with_ends(scene, trees):
+    """The trees with what hangs still below them: children of the same kind, and theirs."""
+    tree_of = {place: number for number, tree in enumerate(trees) for place in tree}
     for place, node in enumerate(scene.nodes):  # places go down the tree: parents come first
-        if node.parent in inside and node.kind == scene.nodes[node.parent].kind:
-            inside.add(place)
-    return sorted(inside)
+        if node.parent in tree_of and node.kind == scene.nodes[node.parent].kind:
+            tree_of.setdefault(place, tree_of[node.parent])
+    longer = [[] for _ in trees]
+    for place, number in sorted(tree_of.items()):
+        longer[number].append(place)
+    return longer
 
 
 def describe(scene):

@@ -7,6 +7,7 @@ A node record of the binary encoding: end offset, value count, length of the val
 version 7500 on of 64), name length (8 bits), name, values, children, and after children a record of zeros.
 """
 
+import array
 import dataclasses
 import struct
 import zlib
@@ -17,6 +18,9 @@ MAGIC = b"Kaydara FBX Binary  \0"
 MAX_DEPTH = 64  # real files nest less than 12 deep
 SCALARS = {"Y": "h", "I": "i", "L": "q", "F": "f", "D": "d", "Z": "b"}  # type code -> struct format
 ARRAYS = {"f": "f4", "d": "f8", "l": "i8", "i": "i4", "b": "u1", "c": "u1"}  # type code -> NumPy type
+LONG = 64  # single values; a longer list of them is kept as it stands, for version 6 has its keys so
+REPEATING = 32  # values that show whether the layout of a list repeats
+NO_LETTER = 255  # among letters: a text of another length than 1
 
 
 class DamagedError(ValueError):
@@ -59,6 +63,23 @@ class Node:
             raise DamagedError(f"{name} says it holds {packed.count} numbers, where {limit} belong")
         return packed.unpack()
 
+    def tokens(self, name):
+        """The values of the child `name`, numbers and letters mixed, as version 6 lists keys.
+
+        (N,) float64, 0 where a letter stands, and (N,) uint8: the letters' codes, 0 where a number stands.
+        """
+        values = self.child(name).values
+        if len(values) == 1 and hasattr(values[0], "tokens"):
+            return values[0].tokens()
+        is_number = [isinstance(value, (int, float)) for value in values]
+        numbers = [value if is_one else 0 for value, is_one in zip(values, is_number, strict=True)]
+        letters = [0 if is_one else _letter(value) for value, is_one in zip(values, is_number, strict=True)]
+        return np.array(numbers, np.float64), np.array(letters, np.uint8)
+
+
+def _letter(value):
+    return ord(value) if isinstance(value, str) and len(value) == 1 and "\0" < value < "\xff" else NO_LETTER
+
 
 class Store:
     """What the arrays of a file may take in memory, and those that were unpacked before.
@@ -67,7 +88,7 @@ class Store:
     """
 
     def __init__(self, file_size):
-        self.left = (256 << 20) + 8 * file_size
+        self.left = (192 << 20) + 8 * file_size  # what is made of an array is up to three times as large
         self.known = {}
 
     def take(self, byte_count):
@@ -85,13 +106,16 @@ class PackedArray:
         self.data, self.dtype, self.count, self.deflated, self.store = data, dtype, count, deflated, store
 
     def unpack(self):
-        """(count,) numbers, read-only."""
+        """(count,) numbers in the processor's byte order, read-only."""
         if not self.deflated:
-            return np.frombuffer(self.data, self.dtype)
+            return self._numbers(self.data)
         key = (bytes(self.data), self.dtype, self.count)
         if key not in self.store.known:
-            self.store.known[key] = np.frombuffer(self._inflate(), self.dtype)
+            self.store.known[key] = self._numbers(self._inflate())
         return self.store.known[key]
+
+    def _numbers(self, raw):
+        return np.frombuffer(raw, self.dtype).astype(self.dtype.newbyteorder("="), copy=False)
 
     def _inflate(self):
         size = self.count * self.dtype.itemsize
@@ -105,6 +129,84 @@ class PackedArray:
         if len(raw) != size:
             raise DamagedError(f"a compressed array says {size} bytes and holds {'more' if raw[size:] else len(raw)}")
         return raw
+
+
+class PackedList:
+    """Many single values of a record, as they stand in a binary file: each a type code and its bytes."""
+
+    __slots__ = ("count", "data", "order")
+    SIZES = bytes(  # of a value with its code; 0 for what says its length itself, or is no code
+        struct.calcsize("<" + SCALARS[chr(code)]) + 1 if chr(code) in SCALARS else 2 * (chr(code) in "CB")
+        for code in range(256)
+    )
+
+    def __init__(self, data, count, order):
+        self.data, self.count, self.order = data, count, order
+
+    def tokens(self):
+        """Numbers and letters mixed: (numbers (N,), letters (N,)), as `Node.tokens` has them."""
+        starts = self._starts()
+        raw = np.frombuffer(self.data, np.uint8)
+        codes = raw[starts]
+        numbers, letters = np.zeros(len(starts)), np.zeros(len(starts), np.uint8)
+        for code, form in SCALARS.items():
+            if len(chosen := np.flatnonzero(codes == ord(code))):
+                dtype = np.dtype(form).newbyteorder(self.order)
+                at_any_byte = np.ndarray((len(raw) - dtype.itemsize + 1,), dtype, self.data, 0, (1,))
+                numbers[chosen] = at_any_byte[starts[chosen] + 1]
+        flags = np.flatnonzero((codes == ord("C")) | (codes == ord("B")))
+        found = raw[starts[flags] + 1]
+        numbers[flags], letters[flags] = np.where(found < 2, found, 0), np.where(found < 2, 0, found)
+        for place in np.flatnonzero(codes == ord("S")):
+            at = int(starts[place]) + 5
+            letters[place] = raw[at] if self._length(at - 4) == 1 and raw[at] else NO_LETTER
+        letters[codes == ord("R")] = NO_LETTER
+        return numbers, letters
+
+    def _starts(self):
+        """Where each value starts, (count,). Goes from value to value only where these do not repeat one layout."""
+        sizes = bytes(self.data).translate(self.SIZES)
+        starts, at, end = array.array("q"), 0, len(sizes)
+        reach = 1024
+        while len(starts) < self.count and at < end:
+            for _ in range(min(4 * REPEATING, self.count - len(starts))):
+                if at >= end:
+                    break
+                starts.append(at)
+                at += sizes[at] or self._long_size(at)
+            found = self._repetitions(starts[-REPEATING:], np.frombuffer(sizes, np.uint8), reach)
+            reach = max(1024, 2 * len(found))  # so that a try which fails costs no more than what came before it
+            starts.extend(found)
+            at = starts[-1] + (sizes[starts[-1]] or self._long_size(starts[-1]))
+        if at > end or len(starts) < self.count:
+            raise DamagedError(f"a list says it has {self.count} values and is too short for them")
+        return np.frombuffer(starts, np.int64)[: self.count]
+
+    @staticmethod
+    def _repetitions(starts, sizes, reach):
+        """Where further values start, as long as they have the layout of those at `starts` again and again; about
+        `reach` of them at most."""
+        layout = sizes[starts].tobytes()
+        periods = (n for n in range(1, REPEATING // 2) if layout[n:] == layout[:-n])
+        if len(layout) < REPEATING or 0 in layout or not (period := next(periods, 0)):
+            return array.array("q")
+        piece = np.array(starts[-period:])
+        stride = sum(layout[-period:])
+        rows = min((len(sizes) - starts[-1] - 1) // stride, reach // period)
+        ahead = piece + stride * np.arange(1, rows + 1)[:, None]
+        same = (sizes[ahead] == sizes[piece]).all(axis=1)
+        count = len(same) if same.all() else int(np.argmin(same))
+        return array.array("q", ahead[:count].tobytes())
+
+    def _long_size(self, at):
+        if self.data[at] not in b"SR":
+            raise DamagedError(f"a list of values holds {chr(self.data[at])!r}, which is no type of value")
+        return 5 + self._length(at + 1)
+
+    def _length(self, at):
+        if at + 4 > len(self.data):
+            raise DamagedError("a list of values is cut off")
+        return int.from_bytes(self.data[at : at + 4], "big" if self.order == ">" else "little")
 
 
 def parse_binary(data):
@@ -122,7 +224,7 @@ class _Records:
     """The node records of a binary file, one after another."""
 
     def __init__(self, data, order, version):
-        self.data, self.view = data, memoryview(data)
+        self.data, self.view, self.order = data, memoryview(data), order
         self.head = struct.Struct(order + ("IIIB" if version < 7500 else "QQQB"))
         self.scalars = {ord(code): struct.Struct(order + form) for code, form in SCALARS.items()}
         self.arrays = {ord(code): np.dtype(form).newbyteorder(order) for code, form in ARRAYS.items()}
@@ -169,6 +271,8 @@ class _Records:
         data, values = self.data, []
         if count > end - at:
             raise DamagedError(f"a record says it has {count} values in {end - at} bytes")
+        if count > LONG:
+            return [PackedList(self.view[at:end], count, self.order)]
         try:
             for _ in range(count):
                 code = data[at]

@@ -19,43 +19,65 @@ CONSTANT_NEXT = 0x100  # on a constant key: the value of the next key, at once
 TIME_INDEPENDENT, CLAMPED, PROGRESSIVE = 0x2000, 0x1000, 0x4000  # on an auto key
 WEIGHTED_RIGHT, WEIGHTED_LEFT = 0x1000000, 0x2000000  # of the segment's two handles: the first, the second
 THIRD = 1 / 3
+WEIGHT_UNIT = 9999  # lengths of handles are stored as whole numbers of 16 bits
 LATEST = 1 << 61  # ticks, some 1.5 years: differences of times stay whole numbers of 64 bits
 BLOCK = 4096  # times: what is computed of so many stays in the processor's cache
 
 
 @dataclasses.dataclass(eq=False)
 class Curve:
-    """One channel over time. `runs` says which row of the next four belongs to a key; None: key k has row k."""
+    """One channel over time. Curves may share arrays, so nothing here is a copy, and nothing is computed key by key
+    but for the keys that a time falls between."""
 
     times: np.ndarray  # (K,) int64 ticks, rising
     values: np.ndarray  # (K,)
     flags: np.ndarray  # (M,)
     slopes: np.ndarray  # (M, 2) at the key, and at the next key from its left; of a TCB key tension, continuity
-    weights: np.ndarray  # (M, 2) lengths of the handles at these two, as parts of the segment
+    weights: np.ndarray  # (M, 2) lengths of the handles at these two, in 1/9999 of the segment
     bias: np.ndarray  # (M,) of a TCB key
-    runs: np.ndarray | None = None  # (M,) how many keys in a row share each row
+    row_ends: np.ndarray | None = None  # (M,) for keys below which each of these rows holds; None: key k has row k
     before: tuple = ("C", 0)  # what comes before the first key, and how often
     after: tuple = ("C", 0)
+    is_still: bool = False  # the values never change, slopes and extrapolation left aside
+    has_slopes: bool = True  # some key states a slope
+    is_weighted: bool = True  # some handle has a length of its own
 
-    @property
-    def is_still(self):
-        """Whether the values never change, slopes and extrapolation left aside."""
-        return len(self.values) < 2 or bool((self.values == self.values[0]).all())
+    def rows(self, keys):
+        """The rows of attributes of the given keys."""
+        if self.row_ends is None:
+            return keys
+        return np.minimum(np.searchsorted(self.row_ends, keys, side="right"), len(self.row_ends) - 1)
+
+    def handles(self, rows):
+        """Lengths of the first and the second handle in the segments after keys with these rows."""
+        flags, weights = self.flags[rows], self.weights[rows] / WEIGHT_UNIT
+        first = np.where(flags & WEIGHTED_RIGHT, weights[:, 0], THIRD)
+        return first, np.where(flags & WEIGHTED_LEFT, weights[:, 1], THIRD)
 
 
-def check(curve, ticks_per_second):
-    """Refuse keys that mean nothing: times that run backwards or leave all bounds, values that are no numbers."""
-    times, values = curve.times, curve.values
-    if len(times) != len(values):
-        raise DamagedError(f"a curve has {len(times)} key times and {len(values)} values")
-    if not np.isfinite(values).all() or not all(
-        np.isfinite(part).all() for part in (curve.slopes, curve.weights, curve.bias)
-    ):
-        raise DamagedError("a curve has a key whose value or slope is no finite number")
+def check_times(times, ticks_per_second):
+    """Refuse times that run backwards or leave all bounds."""
     if len(times) and (times.min() < -LATEST or times.max() > LATEST):
         raise DamagedError(f"a curve has a key {abs(times).max() / ticks_per_second:.3g} seconds from zero")
-    if (np.diff(times) < 0).any():
+    if (times[1:] < times[:-1]).any():
         raise DamagedError("a curve has keys that run backwards in time")
+
+
+def check_values(*parts):
+    """Refuse values, slopes and weights that are no numbers."""
+    if not all(np.isfinite(part).all() for part in parts):
+        raise DamagedError("a curve has a key whose value or slope is no finite number")
+
+
+def never_change(values):
+    return len(values) < 2 or bool((values == values[0]).all())
+
+
+def about_slopes(flags, slopes):
+    """Whether some key with these attributes states a slope but 0, and whether some handle is weighted."""
+    cubic = flags & CUBIC != 0
+    given = cubic & (flags & TCB == 0) & (flags & GIVEN != 0)
+    return bool(slopes[given].any()), bool((flags[cubic] & (WEIGHTED_RIGHT | WEIGHTED_LEFT)).any())
 
 
 @dataclasses.dataclass
@@ -81,7 +103,7 @@ def find_places(times, at, tolerance):
 
 def sample(curve, at, places, ticks_per_second):
     """Values (T,) of a curve at the times `at` (T,), or one value (1,) where it never changes."""
-    if curve.is_still and not _has_slopes(curve):
+    if curve.is_still and not (curve.has_slopes and len(curve.values) > 1):
         return curve.values[:1]
     folded, added = _extrapolate(curve, at, ticks_per_second)
     if folded is not None:
@@ -91,128 +113,142 @@ def sample(curve, at, places, ticks_per_second):
     return _between_keys(curve, places, ticks_per_second) + added
 
 
-def _has_slopes(curve):
-    given = (curve.flags & CUBIC != 0) & (curve.flags & TCB == 0) & (curve.flags & GIVEN != 0)
-    return len(curve.values) > 1 and bool(curve.slopes[given].any())
-
-
-def _rows(curve):
-    """Per key, its row of flags, slopes and weights."""
-    count = len(curve.values)
-    if curve.runs is None:
-        return np.arange(count)
-    rows = np.repeat(np.arange(len(curve.runs)), curve.runs)[:count]
-    return np.pad(rows, (0, count - len(rows)), mode="edge")
-
-
 def _between_keys(curve, places, ticks_per_second):
     keys, parts = places.keys, places.parts
     following = np.minimum(keys + 1, len(curve.values) - 1)
     start, end = curve.values[keys], curve.values[following]
-    rows = _rows(curve)
-    flags = curve.flags[rows]
+    flags = curve.flags[curve.rows(keys)]
     values = start + (end - start) * parts  # linear
-    stands = (flags & CONSTANT != 0)[keys]
-    takes_next = stands & (flags & CONSTANT_NEXT != 0)[keys] & (parts > 0)
+    stands = flags & CONSTANT != 0
+    takes_next = stands & (flags & CONSTANT_NEXT != 0) & (parts > 0)
     values = np.where(takes_next, end, np.where(stands, start, values))
-    bends = np.flatnonzero((flags & CUBIC != 0)[keys] & ~stands & (parts > 0))
+    bends = np.flatnonzero((flags & CUBIC != 0) & ~stands & (parts > 0))
     if len(bends):
-        slopes, handles = _key_slopes(curve, rows, ticks_per_second), _handles(curve, rows)
-        seconds = np.diff(curve.times) / ticks_per_second
-        for block in np.split(bends, range(BLOCK, len(bends), BLOCK)):
-            values[block] = _cubic(curve, slopes, handles, seconds, keys[block], parts[block])
+        starts, segments = np.unique(keys[bends], return_inverse=True)
+        bezier = _Segments(curve, starts, ticks_per_second)
+        for block in np.split(np.arange(len(bends)), range(BLOCK, len(bends), BLOCK)):
+            values[bends[block]] = bezier.values(segments[block], parts[bends[block]])
     return values
 
 
-def _cubic(curve, slopes, handles, seconds, keys, parts):
-    """Values within cubic segments that start at `keys`, at `parts` of their time."""
-    start, end = curve.values[keys], curve.values[keys + 1]
-    first, second = handles[0][keys], handles[1][keys]
-    start_handle = start + slopes[0][keys] * first * seconds[keys]
-    end_handle = end - slopes[1][keys] * second * seconds[keys]
-    s = _solve_time(parts, first, second)
-    r = 1 - s
-    return r * r * r * start + 3 * r * r * s * start_handle + 3 * r * s * s * end_handle + s * s * s * end
+class _Segments:
+    """Cubic segments of a curve, from the keys `starts` (S,) to the next ones."""
 
+    def __init__(self, curve, starts, ticks_per_second):
+        right, left = _slopes(curve, starts, ticks_per_second)
+        self.first, self.second = curve.handles(curve.rows(starts))
+        seconds = (curve.times[starts + 1] - curve.times[starts]) / ticks_per_second
+        self.start, self.end = (curve.values[keys].astype(np.float64) for keys in (starts, starts + 1))
+        self.start_handle = self.start + right * self.first * seconds
+        self.end_handle = self.end - left * self.second * seconds
 
-def _handles(curve, rows):
-    """Lengths (K,) of the handle at every key, and of that at the next key, as parts of the segment between them."""
-    flags = curve.flags[rows]
-    first = np.where(flags & WEIGHTED_RIGHT, curve.weights[rows, 0], THIRD)
-    return first, np.where(flags & WEIGHTED_LEFT, curve.weights[rows, 1], THIRD)
+    def values(self, segments, parts):
+        """Values (T,) in the given segments (T,) at these parts (T,) of their time."""
+        s = _solve_time(parts, self.first[segments], self.second[segments])
+        r = 1 - s
+        inner = 3 * r * s * (r * self.start_handle[segments] + s * self.end_handle[segments])
+        return r * r * r * self.start[segments] + inner + s * s * s * self.end[segments]
 
 
 def _solve_time(parts, first, second):
     """The Bézier parameter s at which the time of a segment is `parts`, for handles of the given lengths.
 
     Time is 3 r² s · first + 3 r s² (1 − second) + s³ with r = 1 − s, and rises with s for lengths of 0 to 1. Newton's
-    steps, kept inside the bracket that the signs so far leave.
+    steps, kept inside the bracket that the signs so far leave, for those times that are not found yet.
     """
-    if np.all(np.abs(first - THIRD) + np.abs(second - THIRD) < 1e-6):
+    open_ = np.flatnonzero(np.abs(first - THIRD) + np.abs(second - THIRD) > 1e-6)
+    if not len(open_):
         return parts
-    s, low, high = parts.copy(), np.zeros_like(parts), np.ones_like(parts)
-    last = 1 - second
+    found = parts.copy()
+    s, parts, first, last = (part[open_] for part in (parts, parts, first, 1 - second))
+    linear, square, cube = 3 * first, 3 * (last - 2 * first), 1 + 3 * (first - last)
+    low, high = np.zeros(len(s)), np.ones(len(s))
     for _ in range(30):
-        r = 1 - s
-        error = 3 * r * r * s * first + 3 * r * s * s * last + s * s * s - parts
-        if np.abs(error).max() < 1e-11:
-            break
-        low, high = np.where(error < 0, s, low), np.where(error < 0, high, s)
-        slope = 3 * r * r * first + 6 * r * s * (last - first) + 3 * s * s * (1 - last)
+        error = ((cube * s + square) * s + linear) * s - parts
+        wrong = np.abs(error) > 1e-11
+        if 2 * np.count_nonzero(wrong) < len(s):
+            found[open_] = s
+            rest, wrong = (error, s, parts, linear, square, cube, low, high, open_), np.flatnonzero(wrong)
+            error, s, parts, linear, square, cube, low, high, open_ = (part[wrong] for part in rest)
+            if not len(wrong):
+                break
+        below = error < 0
+        low, high = np.where(below, s, low), np.where(below, high, s)
+        slope = (3 * cube * s + 2 * square) * s + linear
         step = s - error / np.where(np.abs(slope) > 1e-9, slope, 1.0)
-        s = np.where((step > low) & (step < high), step, (low + high) / 2)
-    return s
+        s = np.where((step >= low) & (step <= high), step, (low + high) / 2)
+    found[open_] = s
+    return found
 
 
-def _key_slopes(curve, rows, ticks_per_second):
-    """Slopes (K,) at every key towards its right, and at the next key from its left."""
-    right, left = curve.slopes[rows, 0].copy(), curve.slopes[rows, 1].copy()
-    flags = curve.flags[rows]
-    computed = (flags & CUBIC != 0) & ((flags & GIVEN == 0) | (flags & TCB != 0))
-    if computed.any() and len(right) > 1:
-        seconds = np.diff(curve.times) / ticks_per_second
-        steps = np.diff(curve.values) / np.maximum(seconds, 1e-12)  # (K − 1,) slopes of the straight lines
-        auto = _auto_slopes(curve, rows, seconds, steps)
-        into, out = _tcb_slopes(curve, rows, steps)
-        tcb = flags & TCB != 0
-        right[computed] = np.where(tcb, out, auto)[computed]
-        # A segment's end has the slope that the next key computes for itself, or else the one this key states.
-        follows = np.zeros(len(right), bool)
-        follows[:-1] = computed[1:] | computed[:-1]
-        left[follows] = np.where(tcb, into, auto)[np.flatnonzero(follows) + 1]
-    return right, left
+def _slopes(curve, keys, ticks_per_second):
+    """Slopes (S,) at the given keys towards their right, and at the next keys from their left."""
+    rows = curve.rows(keys)
+    following = np.minimum(keys + 1, len(curve.values) - 1)
+    slopes = curve.slopes[rows].astype(np.float64)
+    computes, next_computes = (_computes(curve.flags[part]) for part in (rows, curve.rows(following)))
+    if not (computes | next_computes).any():
+        return slopes[:, 0], slopes[:, 1]
+    # A segment's end has the slope that the next key computes for itself, or else the one this key states.
+    follows = (computes | next_computes) & (following > keys)
+    out, into = _Neighbours(curve, keys, ticks_per_second), _Neighbours(curve, following, ticks_per_second)
+    return np.where(computes, out.slopes()[1], slopes[:, 0]), np.where(follows, into.slopes()[0], slopes[:, 1])
 
 
-def _auto_slopes(curve, rows, seconds, steps):
-    """Slopes (K,) as auto keys have them: the mean of the slopes to both neighbours or, time-independent, the slope
-    from one neighbour to the other. A clamped key is flat beside an equal one; a progressive key also at an end and
-    at a peak, and nowhere so steep that the curve would overshoot. Found by comparison with MotionBuilder and ufbx.
-    """
-    flags = curve.flags[rows]
-    before, after = np.append(steps[:1], steps), np.append(steps, steps[-1:])
-    slopes = (before + after) / 2
-    values = curve.values.astype(np.float64)
-    through = (values[2:] - values[:-2]) / np.maximum(seconds[:-1] + seconds[1:], 1e-12)
-    slopes[1:-1] = np.where(flags[1:-1] & TIME_INDEPENDENT, through, slopes[1:-1])
-    level = np.minimum(np.abs(before), np.abs(after)) < 1e-6
-    slopes = np.where((flags & CLAMPED != 0) & level, 0.0, slopes)
-    right, left = _handles(curve, rows)
-    left = np.append(THIRD, left[:-1])  # each key's own
-    steepest = np.minimum(np.abs(before) / np.maximum(left, 1e-4), np.abs(after) / np.maximum(right, 1e-4))
-    limited = np.sign(slopes) * np.minimum(np.abs(slopes), steepest)
-    limited[[0, -1]] = 0.0
-    return np.where(flags & PROGRESSIVE, np.where(before * after > 0, limited, 0.0), slopes)
+def _computes(flags):
+    """Whether keys have their slopes from their neighbours."""
+    return (flags & CUBIC != 0) & ((flags & GIVEN == 0) | (flags & TCB != 0))
 
 
-def _tcb_slopes(curve, rows, steps):
-    """Slopes (K,) into and out of every key after Kochanek and Bartels, SIGGRAPH 1984."""
-    tension, continuity, bias = curve.slopes[rows, 0], curve.slopes[rows, 1], curve.bias[rows]
-    before, after = np.append(steps[:1], steps), np.append(steps, steps[-1:])
-    into = (1 - tension) * ((1 - continuity) * (1 + bias) * before + (1 + continuity) * (1 - bias) * after) / 2
-    out = (1 - tension) * ((1 + continuity) * (1 + bias) * before + (1 - continuity) * (1 - bias) * after) / 2
-    into[-1] = ((1 - tension) * (1 - continuity) * (1 + bias) * before)[-1]
-    out[0] = ((1 - tension) * (1 - continuity) * (1 - bias) * after)[0]
-    return into, out
+class _Neighbours:
+    """Some keys (S,) of a curve between those before and after them."""
+
+    def __init__(self, curve, keys, ticks_per_second):
+        self.curve, self.keys = curve, keys
+        self.rows = curve.rows(keys)
+        self.is_first, self.is_last = keys == 0, keys == len(curve.values) - 1
+        around = np.stack((np.maximum(keys - 1, 0), keys, np.where(self.is_last, keys, keys + 1)))
+        self.seconds = np.diff(curve.times[around], axis=0) / ticks_per_second
+        self.rises = np.diff(curve.values[around].astype(np.float64), axis=0)
+        before, after = self.rises / np.maximum(self.seconds, 1e-12)  # (S,) slopes of the straight lines
+        self.before, self.after = np.where(self.is_first, after, before), np.where(self.is_last, before, after)
+
+    def slopes(self):
+        """Slopes (S,) into and out of the keys as they compute them."""
+        tcb = self.curve.flags[self.rows] & TCB != 0
+        auto = self._auto_slopes()
+        if not tcb.any():
+            return auto, auto
+        into, out = self._tcb_slopes()
+        return np.where(tcb, into, auto), np.where(tcb, out, auto)
+
+    def _auto_slopes(self):
+        """The mean of the slopes to both neighbours or, time-independent, the slope from one neighbour to the other. A
+        clamped key is flat beside an equal one; a progressive key also at an end and at a peak, and nowhere so steep
+        that the curve would overshoot. Found by comparison with MotionBuilder and ufbx.
+        """
+        flags, before, after = self.curve.flags[self.rows], self.before, self.after
+        inner = ~(self.is_first | self.is_last)
+        through = self.rises.sum(axis=0) / np.maximum(self.seconds.sum(axis=0), 1e-12)
+        slopes = np.where(inner & (flags & TIME_INDEPENDENT != 0), through, (before + after) / 2)
+        level = np.minimum(np.abs(before), np.abs(after)) < 1e-6
+        slopes = np.where((flags & CLAMPED != 0) & level, 0.0, slopes)
+        right = self.curve.handles(self.rows)[0]
+        left = np.where(self.is_first, THIRD, self.curve.handles(self.curve.rows(np.maximum(self.keys - 1, 0)))[1])
+        steepest = np.minimum(np.abs(before) / np.maximum(left, 1e-4), np.abs(after) / np.maximum(right, 1e-4))
+        limited = np.where(inner & (before * after > 0), np.sign(slopes) * np.minimum(np.abs(slopes), steepest), 0.0)
+        return np.where(flags & PROGRESSIVE, limited, slopes)
+
+    def _tcb_slopes(self):
+        """After Kochanek and Bartels, SIGGRAPH 1984."""
+        tension, continuity = self.curve.slopes[self.rows].astype(np.float64).T
+        bias = self.curve.bias[self.rows].astype(np.float64)
+        before, after = (1 - tension) * (1 + bias) * self.before, (1 - tension) * (1 - bias) * self.after
+        into = ((1 - continuity) * before + (1 + continuity) * after) / 2
+        out = ((1 + continuity) * before + (1 - continuity) * after) / 2
+        return np.where(self.is_last, (1 - continuity) * before, into), np.where(
+            self.is_first, (1 - continuity) * after, out
+        )
 
 
 def _extrapolate(curve, at, ticks_per_second):
@@ -240,10 +276,10 @@ def _extrapolate(curve, at, ticks_per_second):
 def _edge_slope(curve, side, ticks_per_second):
     """The slope at the first key (side 0) or the last one (side 1), within the segment there."""
     start = len(curve.values) - 2 if side else 0
-    flags = curve.flags[_rows(curve)[start]]
+    flags = curve.flags[curve.rows(np.array([start]))][0]
     if flags & CONSTANT:
         return 0.0
     if flags & CUBIC:
-        return _key_slopes(curve, _rows(curve), ticks_per_second)[side][start]
+        return _slopes(curve, np.array([start]), ticks_per_second)[side][0]
     seconds = (curve.times[start + 1] - curve.times[start]) / ticks_per_second
     return (float(curve.values[start + 1]) - float(curve.values[start])) / max(seconds, 1e-12)

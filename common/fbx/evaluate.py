@@ -96,19 +96,10 @@ def property_values(scene, stack, place, name, clock, default=(0.0, 0.0, 0.0)):
     """(T, 3) or (1, 3): a property of a node over time, all layers of the stack blended. No stack: at rest."""
     node = scene.nodes[place]
     result = node.vector(name, default)[None]
-    for index, layer in enumerate(heard_layers(stack)):
-        channel = layer.channels.get((place, name))
-        if channel is None:
-            continue
-        values = _channel_values(channel, default if index else result[0], clock)
-        result = values if index == 0 else _blend(layer, name, node, result, values, _weight(layer, clock))
+    for number, layer, channel in stack.channels.get(place, {}).get(name, ()) if stack else ():
+        values = _channel_values(channel, default if number else result[0], clock)
+        result = values if number == 0 else _blend(layer, name, node, result, values, _weight(layer, clock))
     return result
-
-
-def heard_layers(stack):
-    layers = stack.layers if stack else []
-    chosen = [layer for layer in layers if layer.solo] or layers
-    return [layer for layer in chosen if not layer.muted]
 
 
 def _channel_values(channel, fallback, clock):

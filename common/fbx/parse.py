@@ -22,7 +22,7 @@ def read_scene(path):
         version, root = _parse_text(data)
     parse = parse_version_6 if version < 7000 else parse_version_7
     nodes, stacks, settings = parse(root, _ticks_per_second(version, root))
-    return Scene(version, nodes, settings, stacks, _ticks_per_second(version, root))
+    return Scene(version, nodes, settings, stacks, _ticks_per_second(version, root), len(data))
 
 
 def _parse_text(data):

@@ -11,13 +11,13 @@ from pathlib import Path
 from common import console
 from common.errors import InputError
 from common.fbx import evaluate
-from common.fbx.bodies import describe, find_bodies
+from common.fbx.bodies import describe, find_bodies, hang_below
 from common.fbx.channels import file_angles
 from common.fbx.container import DamagedError
 from common.fbx.frame_rates import CUSTOM
 from common.fbx.joints import AXES, JointSetup
 from common.fbx.parse import read_scene
-from common.fbx.timing import choose_stack, curves_of, frame_clock
+from common.fbx.timing import choose_stack, frame_clock
 from common.mocap import Mocap, Skeleton
 
 import numpy as np
@@ -95,8 +95,9 @@ def _choose_body(path, scene, skeleton):
         )
     names = [body.name for body in bodies]
     if isinstance(skeleton, str):
+        below = hang_below(scene, skeleton)  # it may also be the namespace, the name without it, or a node above
         found = [i for i, name in enumerate(names) if name == skeleton] or [
-            i for i, body in enumerate(bodies) if skeleton in _other_names(scene, body)
+            i for i, body in enumerate(bodies) if skeleton in body.name.rsplit(":", 1) or body.places[0] in below
         ]
         if len(found) != 1:
             count = "no skeleton" if not found else f"{len(found)} skeletons"
@@ -115,11 +116,6 @@ def _choose_body(path, scene, skeleton):
 
 def _listed(names):
     return ", ".join(map(repr, names[:LISTED])) + (f" and {len(names) - LISTED} more" if names[LISTED:] else "")
-
-
-def _other_names(scene, body):
-    """What else a body may be called by: its name without the namespace, the namespace, a node above it."""
-    return {*body.name.rsplit(":", 1), *(scene.nodes[place].name for place in body.above)}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -205,11 +201,13 @@ def _still_or_moving(offsets, unit_cm):
     if all(len(offset) == 1 or np.ptp(offset, axis=0).max() <= STILL * size for offset in offsets[1:]):
         return np.array([offset[0] for offset in offsets]) * unit_cm
     count = max(map(len, offsets))
-    return np.stack([np.broadcast_to(offset, (count, 3)) for offset in offsets], axis=1) * unit_cm
+    moving = np.stack([np.broadcast_to(offset, (count, 3)) for offset in offsets], axis=1)
+    moving *= unit_cm
+    return moving
 
 
 def _check_sizes(rot_local, *lengths):
-    if not np.isfinite(rot_local).all() or not all((np.abs(part) < LARGEST).all() for part in lengths):
+    if not all(part.min() > -LARGEST and part.max() < LARGEST for part in (rot_local, *lengths)):  # nor NaN
         raise DamagedError("its nodes leave all bounds: scales, offsets or angles are no sensible numbers")
 
 
@@ -261,7 +259,7 @@ def _report_limits(name, scene, stack, body, scale_changes):
         console.note(
             f"{name}: and so do the scales of {len(scaled) - NAMED} more joints, by up to {scaled[NAMED][0]:.3g}."
         )
-    driven = [place for place in body.places if scene.nodes[place].constraint and not curves_of(stack, [place])]
+    driven = [p for p in body.places if scene.nodes[p].constraint and not (stack and stack.curves(p))]
     for place in driven[:NAMED]:
         node = scene.nodes[place]
         console.note(

@@ -3,6 +3,7 @@
 Both generations of the format end in the same Scene: `version7.py`, `version6.py`. What these two share is here, too.
 """
 
+import collections
 import dataclasses
 import functools
 
@@ -21,7 +22,7 @@ class SceneNode:
 
     name: str
     kind: str  # "LimbNode", "Null", "Mesh", "Camera", ...
-    properties: dict  # name -> values, the file's defaults included
+    properties: collections.abc.Mapping  # name -> values, the file's defaults included
     parent: int = -1  # its place in Scene.nodes, −1 at the top
     constraint: str = ""  # the kind of constraint that drives it
 
@@ -68,6 +69,32 @@ class Stack:
     stop: int
     layers: list
 
+    @functools.cached_property
+    def heard_layers(self):
+        """The layers that play, from the lowest up: those that are solo, if any is, and not muted."""
+        chosen = [layer for layer in self.layers if layer.solo] or self.layers
+        return [layer for layer in chosen if not layer.muted]
+
+    @functools.cached_property
+    def channels(self):
+        """What animates each property of each node: {place: {property: [(number of the layer, Layer, Channel)]}}."""
+        found = {}
+        for number, layer in enumerate(self.heard_layers):
+            for (place, name), channel in layer.channels.items():
+                found.setdefault(place, {}).setdefault(name, []).append((number, layer, channel))
+        return found
+
+    def curves(self, place):
+        """All curves that turn, move or scale the node at `place`, with keys in them."""
+        return [
+            curve
+            for name, parts in self.channels.get(place, {}).items()
+            if name in PATHS
+            for _, _, channel in parts
+            for curve in channel.curves
+            if curve is not None and len(curve.values)
+        ]
+
 
 @dataclasses.dataclass(eq=False)
 class Scene:
@@ -76,6 +103,7 @@ class Scene:
     settings: dict  # the global settings, name -> values
     stacks: list
     ticks_per_second: int
+    file_size: int  # bytes
 
     def setting(self, name, default):
         return number_of(self.settings.get(name), default, name)
@@ -87,11 +115,11 @@ class Scene:
 
 def properties_of(node, defaults=None):
     """The table of properties of an object, over the defaults of its class: {name: values}."""
-    table = dict(defaults or {})
+    table = {}
     for list_name, row_name, first in (("Properties70", "P", 4), ("Properties60", "Property", 3)):
         for rows in node.named(list_name):
             table |= {row.text(0): row.values[first:] for row in rows.named(row_name)}
-    return table
+    return collections.ChainMap(table, defaults) if defaults else table
 
 
 LARGEST_NUMBER = 1e300  # also of whole numbers, which a text file can write with any number of digits
@@ -149,12 +177,17 @@ def connections(root, row_name, key):
     return [(key(row.values[1]), key(row.values[2]), row.text(3)) for row in rows]
 
 
-def note_constraint(node, prop, kind, properties):
-    if prop.lower().startswith(("constrained", "first joint")) and properties.get("Active", [1])[:1] not in (
-        [0],
-        [False],
-    ):
-        node.constraint = kind or "constraint"
+class Constraints:
+    """The constraints of a scene, from {key: Node}; `kind_at` is the place of the kind among a node's values."""
+
+    def __init__(self, found, kind_at):
+        self.kinds = {key: node.text(kind_at) or "constraint" for key, node in found.items()}
+        self.active = {key: properties_of(node).get("Active", [1])[:1] != [0] for key, node in found.items()}
+
+    def note(self, key, node, prop):
+        """Remember that the constraint drives `node`, if by `prop` it does."""
+        if key in self.kinds and self.active[key] and prop.lower().startswith(("constrained", "first joint")):
+            node.constraint = self.kinds[key]
 
 
 def take_times(root):

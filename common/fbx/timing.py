@@ -3,7 +3,7 @@
 from common import console
 from common.errors import InputError
 from common.fbx.container import DamagedError
-from common.fbx.evaluate import Clock, heard_layers
+from common.fbx.evaluate import Clock
 from common.fbx.frame_rates import CUSTOM, RATES
 from common.fbx.scene import PATHS
 
@@ -13,8 +13,7 @@ DEFAULT_FPS = 30.0  # what mode 0 means
 RATE_RANGE = (0.1, 10000.0)  # frames per second that a file can mean
 DENSE = (10, 20.0)  # keys, and keys per second, from which even spacing is a recording's and no animator's
 SAME_RATE = 5e-4
-JOINT_FRAMES = 400_000  # poses of single joints that a take may have whatever it holds,
-JOINT_FRAMES_PER_KEY = 6  # and for every key
+WORK, WORK_PER_BYTE = 3e6, 4.0  # of all frames of a take, in the units of `_work`; and for every byte of the file
 
 
 def choose_stack(name, scene, places, take):
@@ -45,15 +44,7 @@ def _quoted(stacks):
 
 def curves_of(stack, places):
     """All curves that turn, move or scale the nodes at `places`, with keys in them."""
-    wanted = set(places)
-    return [
-        curve
-        for layer in heard_layers(stack)
-        for (place, name), channel in layer.channels.items()
-        if place in wanted and name in PATHS
-        for curve in channel.curves
-        if curve is not None and len(curve.values)
-    ]
+    return [curve for place in places for curve in stack.curves(place)] if stack else []
 
 
 def frame_clock(name, scene, stack, places):
@@ -61,7 +52,7 @@ def frame_clock(name, scene, stack, places):
     curves = curves_of(stack, places)
     fps = _frame_rate(name, scene, curves)
     frame = scene.ticks_per_second / fps
-    start, stop = _span(name, scene, stack, curves, frame, len(places))
+    start, stop = _span(name, scene, stack, curves, frame, places)
     count = int((stop - start) / frame + 1e-3) + 1
     ticks = start + np.rint(np.arange(count) * frame).astype(np.int64)
     return Clock(ticks, scene.ticks_per_second, frame), fps
@@ -102,10 +93,13 @@ def _key_rate(curves, ticks_per_second):
     return nearest if abs(nearest / rate - 1) < SAME_RATE / 2 else rate
 
 
-def _span(name, scene, stack, curves, frame, joint_count):
-    """First and last time in ticks. A span far beyond what the keys can fill gives way to that of the keys."""
-    key_count = sum(len(curve.times) for curve in curves)
-    most = (JOINT_FRAMES + JOINT_FRAMES_PER_KEY * key_count) // max(joint_count, 1)
+def _span(name, scene, stack, curves, frame, places):
+    """First and last time in ticks. A span far beyond what the file can fill gives way to that of the keys.
+
+    A few bytes can ask for any number of frames. What is allowed is ten minutes of a body with a key a second, at 120
+    frames per second, and a still body for longer than that.
+    """
+    most = (WORK + WORK_PER_BYTE * scene.file_size) / _work(scene, stack, places)
     start, stop = (stack.start, stack.stop) if stack else (0, 0)
     keys = (min(int(c.times[0]) for c in curves), max(int(c.times[-1]) for c in curves)) if curves else (start, start)
     if stop <= start:
@@ -118,7 +112,39 @@ def _span(name, scene, stack, curves, frame, joint_count):
         start, stop = keys
     if (stop - start) / frame > most:
         raise DamagedError(
-            f"its take of {(stop - start) / frame:.6g} frames for {joint_count} joints is far longer than its "
-            f"{key_count} keys can mean"
+            f"its take of {(stop - start) / frame:.6g} frames for {len(places)} joints is far longer than a file of "
+            f"{scene.file_size} bytes can mean"
         )
     return start, stop
+
+
+def _work(scene, stack, places):
+    """What one frame of these nodes costs, in units of a microsecond or so. The memory is bounded by it, too: nothing
+    takes more than 200 bytes a unit."""
+    return sum(0.5 + _work_of_channels(stack, place) for place in places) + 1.5 * len(places) * any(
+        _scales_unevenly(scene.nodes[place], stack, place) for place in places
+    )
+
+
+def _work_of_channels(stack, place):
+    work = 0.0
+    for name, parts in stack.channels.get(place, {}).items() if stack else ():
+        moving = [
+            curve
+            for _, layer, channel in parts
+            for curve in (*channel.curves, *(layer.weight_channel.curves if layer.weight_channel else ()))
+            if curve is not None and not (curve.is_still and not curve.has_slopes)
+        ]
+        if moving and name in PATHS:
+            work += (0.4 if name == PATHS[1] else 0.1) + 2.0 * (len(parts) - 1) + sum(map(_work_of_curve, moving))
+    return work
+
+
+def _work_of_curve(curve):
+    return (0.6 if curve.is_weighted else 0.15) + (0.3 if (curve.before[0], curve.after[0]) != ("C", "C") else 0.0)
+
+
+def _scales_unevenly(node, stack, place):
+    return np.ptp(node.vector("Lcl Scaling", (1, 1, 1))) > 0 or (
+        stack is not None and PATHS[2] in stack.channels.get(place, {})
+    )

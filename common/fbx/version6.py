@@ -2,17 +2,17 @@
 
 import functools
 
-from common.fbx import keys
 from common.fbx.container import DamagedError, split_name
+from common.fbx.key_list import from_list
 from common.fbx.scene import (
     PATHS,
     Channel,
+    Constraints,
     Layer,
     SceneNode,
     Stack,
     connections,
     in_order,
-    note_constraint,
     number_of,
     properties_of,
     take_times,
@@ -31,12 +31,12 @@ def parse_version_6(root, ticks_per_second):
             found[key] = SceneNode(key[0], node.text(1), properties_of(node))
         elif node.name == "Constraint":
             constraints[key] = node
-    parents = {}
+    constraints, parents = Constraints(constraints, 1), {}
     for place, (child, parent, prop) in enumerate(connections(root, "Connect", _full_name)):
         if child in found and not prop and (parent in found or parent == ("Scene", "Model")):
             parents.setdefault(child, (parent, place))
-        elif child in found and parent in constraints:
-            note_constraint(found[child], prop, constraints[parent].text(1), properties_of(constraints[parent]))
+        elif child in found:
+            constraints.note(parent, found[child], prop)
     nodes, places = in_order(found, parents)
     return nodes, _stacks(root, places, ticks_per_second), _settings(root, objects)
 
@@ -84,5 +84,5 @@ def _channel(part, ticks_per_second):
             stated = axis.child("Default")
             channel.defaults[index] = number_of(stated.values if stated else None, None, "Default")
             if axis.child("Key") is not None:
-                channel.sources[index] = functools.partial(keys.from_list, axis, ticks_per_second)
+                channel.sources[index] = functools.partial(from_list, axis, ticks_per_second)
     return channel

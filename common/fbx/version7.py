@@ -2,17 +2,17 @@
 
 import functools
 
-from common.fbx import keys
 from common.fbx.container import DamagedError, split_name
+from common.fbx.keys import KeyReader
 from common.fbx.scene import (
     LIMBS,
     Channel,
+    Constraints,
     Layer,
     SceneNode,
     Stack,
     connections,
     in_order,
-    note_constraint,
     number_of,
     properties_of,
     take_times,
@@ -52,6 +52,7 @@ def _nodes(by_id, links, templates):
         for key, node in by_id.items()
         if node.name == "Model"
     }
+    constraints = Constraints({key: node for key, node in by_id.items() if node.name == "Constraint"}, 2)
     parents = {}
     for place, (child, parent, prop) in enumerate(links):
         if child in found and not prop and (parent in found or parent == 0):
@@ -59,8 +60,8 @@ def _nodes(by_id, links, templates):
         elif parent in found and child in by_id and by_id[child].name == "NodeAttribute":
             kind = _class_of(by_id[child])
             found[parent].kind = kind if kind in LIMBS else found[parent].kind or kind
-        elif child in found and parent in by_id and by_id[parent].name == "Constraint":
-            note_constraint(found[child], prop, _class_of(by_id[parent]), properties_of(by_id[parent]))
+        elif child in found:
+            constraints.note(parent, found[child], prop)
     return in_order(found, parents)
 
 
@@ -74,19 +75,23 @@ def _stacks(root, by_id, links, templates, places, ticks_per_second):
     channels = {
         key: _channel(properties_of(node, templates.get("AnimationCurveNode"))) for key, node in channel_nodes.items()
     }
-    targets, layers_of = {}, {key: [] for key in stack_nodes}
+    reader = KeyReader(ticks_per_second)
+    # An object that is connected twice counts once: else a short list of connections could mean a long list of keys.
+    targets, layer_of, stack_of = {}, {}, {}
     for child, parent, prop in links:
         if child in curve_nodes and parent in channels:
-            _connect_curve(
-                channels[parent], prop, functools.partial(keys.from_arrays, curve_nodes[child], ticks_per_second)
-            )
+            _connect_curve(channels[parent], prop, functools.partial(reader.curve, curve_nodes[child]))
         elif child in channels and (parent in places or parent in layers) and prop:
             targets.setdefault(child, []).append((parent, prop))
-        elif child in layers and parent in stack_nodes and layers[child] not in layers_of[parent]:
-            layers_of[parent].append(layers[child])
-    for child, parent, prop in links:
-        if child in channels and parent in layers and not prop:
-            _fill_layer(layers, parent, channels[child], targets.get(child, []), places)
+        elif child in channels and parent in layers:
+            layer_of.setdefault(child, parent)
+        elif child in layers and parent in stack_nodes:
+            stack_of.setdefault(child, parent)
+    for child, parent in layer_of.items():
+        _fill_layer(layers, parent, channels[child], targets.get(child, []), places)
+    layers_of = {key: [] for key in stack_nodes}
+    for child, parent in stack_of.items():
+        layers_of[parent].append(layers[child])
     times = take_times(root)
     stacks = []
     for key, node in stack_nodes.items():
