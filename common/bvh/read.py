@@ -18,6 +18,7 @@ import torch
 
 MOST_JOINTS = 3000
 JOINT_FRAMES = 3_000_000  # that a file may have whatever its size; joints without channels take no place in it
+BLOCK = 4096  # frames at a time, where the intermediate results of a long take would fill the memory
 SHORTEST_FRAME, LONGEST_FRAME = 1e-5, 60.0  # seconds; beyond that, the frame time is damaged
 
 
@@ -27,19 +28,19 @@ def load_bvh(path, skeleton=None):
     `skeleton` picks one of several ROOTs, by its number from 0 or its name. A quaternion has the sign that its Euler
     angles give. Raises InputError, with file and line, for what is no whole BVH.
     """
-    text = _read_text(path)
-    header, line_number, rows = _split_motion(path, text)
+    header, line_number, rows = _split_motion(path, _read_text(path))
     roots = _parse_hierarchy(path, header)
     skeleton = _pick_skeleton(path, [joints[0]["name"] for joints in roots], skeleton)
     channel_counts = [sum(len(joint["channels"]) for joint in joints) for joints in roots]
     frame_time, values = _parse_motion(path, line_number, rows, sum(channel_counts))
     first = sum(channel_counts[:skeleton])
     joint_frames = len(values) * len(roots[skeleton])
-    if joint_frames > JOINT_FRAMES + len(text):
+    if joint_frames > JOINT_FRAMES + len(rows):
         raise InputError(
-            f"{path}: its {len(values)} frames of {len(roots[skeleton])} joints are more than a file of {len(text)} "
-            f"characters can mean. Export the recording again."
+            f"{path}: its {len(values)} frames of {len(roots[skeleton])} joints are more than {len(rows)} characters "
+            f"can mean. Export the recording again."
         )
+    del rows  # of a long take, as large as its numbers
     values = values[:, first : first + channel_counts[skeleton]]
     return _to_mocap(path, roots[skeleton], frame_time, values)
 
@@ -63,7 +64,8 @@ def _read_text(path):
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")  # names from older Windows software; never fails
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    del data
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _split_motion(path, text):
@@ -284,14 +286,12 @@ def _check_value_count(path, first_row, rows, frame_count, channel_count, found)
 
 def _to_mocap(path, joints, frame_time, values):
     rest_offsets = np.array([joint["offset"] for joint in joints], dtype=np.float64)
-    pos_local, moves = _local_positions(joints, rest_offsets, values)
-    root_pos = pos_local[:, 0].copy()
-    pos_local[:, 0] = rest_offsets[0]
+    root_pos, offsets = _root_path_and_offsets(joints, rest_offsets, values)
     skeleton = Skeleton(
         name=joints[0]["name"],
         joint_names=[joint["name"] for joint in joints],
         parents=np.array([joint["parent"] for joint in joints], dtype=np.int64),
-        offsets=np.ascontiguousarray(pos_local) if moves else pos_local[0].copy(),
+        offsets=offsets,
         rot_orders=[_whole_order(joint["channels"]) for joint in joints],
         rest_offsets=rest_offsets,
         channels=[tuple(joint["channels"]) for joint in joints],
@@ -308,18 +308,23 @@ def _to_mocap(path, joints, frame_time, values):
     )
 
 
-def _local_positions(joints, rest_offsets, values):
-    """(T, J, 3): the offsets with position channels in their place. And whether one but the root's moves."""
+def _root_path_and_offsets(joints, rest_offsets, values):
+    """(T, 3), and (J, 3) or, where a joint moves inside its parent, (T, J, 3): position channels replace offsets."""
     columns = [
         (channel, joint, POSITIONS.index(name))
         for channel, (joint, name) in enumerate(_joint_channels(joints))
         if name in POSITIONS
     ]
-    pos_local = np.broadcast_to(rest_offsets, (len(values), *rest_offsets.shape)).copy()
+    root_pos = np.tile(rest_offsets[0], (len(values), 1))
     for channel, joint, axis in columns:
-        pos_local[:, joint, axis] = values[:, channel]
-    moves = any(joint > 0 and np.ptp(values[:, channel]) > 0 for channel, joint, _ in columns)
-    return pos_local, moves
+        if joint == 0:
+            root_pos[:, axis] = values[:, channel]
+    inner = [column for column in columns if column[1] > 0]
+    moves = any(np.ptp(values[:, channel]) > 0 for channel, *_ in inner)
+    offsets = np.tile(rest_offsets, (len(values), 1, 1)) if moves else rest_offsets[None].copy()
+    for channel, joint, axis in inner:
+        offsets[:, joint, axis] = values[: len(offsets), channel]
+    return root_pos, offsets if moves else offsets[0]
 
 
 def _local_rotations(joints, values):
@@ -334,8 +339,11 @@ def _local_rotations(joints, values):
     rot_local = torch.zeros((len(values), len(joints), 4), dtype=torch.float64)
     rot_local[..., 0] = 1.0
     for order, members in by_order.items():
-        angles = torch.from_numpy(np.radians(values[:, [channels for _, channels in members]]))
-        rot_local[:, [joint for joint, _ in members]] = quaternion.from_euler(angles, order)
+        channels = [channels for _, channels in members]
+        for start in range(0, len(values), BLOCK):
+            block = slice(start, start + BLOCK)
+            angles = torch.from_numpy(np.radians(values[block, channels]))
+            rot_local[block, [joint for joint, _ in members]] = quaternion.from_euler(angles, order)
     return rot_local.numpy()
 
 
