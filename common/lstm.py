@@ -12,6 +12,8 @@ parts of it are left out:
 Other devices take their own LSTM as it is. Shapes: B batch, T frames, I inputs, H outputs of the LSTM.
 """
 
+import functools
+
 import torch
 
 SUFFIXES = ("", "_reverse")
@@ -22,11 +24,11 @@ def last_frame(rnn, x):
     """`rnn(x)[0][:, -1]`, (B, T, I) -> (B, H)."""
     if x.device.type != "cpu" or not rnn.bidirectional:
         return rnn(x)[0][:, -1]
-    top = rnn.num_layers - 1
+    x, top = x.transpose(0, 1), rnn.num_layers - 1  # time first, as the processor's library has it
     if top > 0:
         x = _run(x, [_weights(rnn, layer, way) for layer in range(top) for way in (0, 1)], bidirectional=True)
-    forward = _run(x, [_weights(rnn, top, 0)])[:, -1]
-    backward = _run(x[:, -1:], [_weights(rnn, top, 1)])[:, 0]
+    forward = _run(x, [_weights(rnn, top, 0)])[-1]
+    backward = _run(x[-1:], [_weights(rnn, top, 1)])[0]
     return torch.cat((forward, backward), dim=-1)
 
 
@@ -36,11 +38,16 @@ def repeated(rnn, x, frame_count):
     if x.device.type != "cpu" or batch > rnn.input_size // 2:  # a one-hot vector would be as long as x is
         return rnn(x.unsqueeze(1).expand(-1, frame_count, -1))[0]
     ways = (0, 1) if rnn.bidirectional else (0,)
-    samples = torch.eye(batch, dtype=x.dtype).unsqueeze(1).expand(-1, frame_count, -1).contiguous()  # (B, T, B)
     first = [_projected(_weights(rnn, 0, way), x) for way in ways]
-    x = _run(samples, first, rnn.bidirectional)
+    x = _run(_samples(frame_count, batch, x.dtype), first, rnn.bidirectional)
     rest = [_weights(rnn, layer, way) for layer in range(1, rnn.num_layers) for way in ways]
-    return _run(x, rest, rnn.bidirectional) if rest else x
+    return (_run(x, rest, rnn.bidirectional) if rest else x).transpose(0, 1)
+
+
+@functools.lru_cache(maxsize=8)
+def _samples(frame_count, batch, dtype):
+    """The number of each sample as a one-hot vector, at every frame: (T, B, B)."""
+    return torch.eye(batch, dtype=dtype).expand(frame_count, -1, -1).contiguous()
 
 
 def _weights(rnn, layer, way):
@@ -57,9 +64,9 @@ def _projected(weights, x):
 
 
 def _run(x, weights, bidirectional=False):
-    """torch's LSTM on (B, T, I), with the four parameters of every layer and direction -> (B, T, H)."""
+    """torch's LSTM on (T, B, I), with the four parameters of every layer and direction -> (T, B, H)."""
     ways = 2 if bidirectional else 1
-    start = x.new_zeros(len(weights), len(x), weights[0][1].shape[1])
+    start = x.new_zeros(len(weights), x.shape[1], weights[0][1].shape[1])
     flat = [weight for four in weights for weight in four]
     layers, dropout, train = len(weights) // ways, 0.0, torch.is_grad_enabled()
-    return torch.lstm(x, (start, start), flat, True, layers, dropout, train, bidirectional, True)[0]
+    return torch.lstm(x, (start, start), flat, True, layers, dropout, train, bidirectional, False)[0]
