@@ -29,9 +29,9 @@ def test_cubic_keys_follow_their_slopes(tmp_path):
     np.testing.assert_allclose(sampled(tmp_path, given, times), expected, atol=1e-5)
 
 
-def test_weighted_keys_solve_for_time(tmp_path):
+@pytest.mark.parametrize(("first", "second"), [(0.9, 0.75), (1, 1), (0, 0), (0, 1), (1, 0), (0.9999, 0.0001)])
+def test_weighted_keys_solve_for_time(tmp_path, first, second):
     times = np.linspace(0, 4, 33)
-    first, second = 0.9, 0.75
     row = (3.0, -2.0, plain_fbx_text.weights(first, second), 0)
     given = curve([0, 4], [1, 2], CUBIC | 0x3000000, [row, row])
 

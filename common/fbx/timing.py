@@ -96,8 +96,8 @@ def _key_rate(curves, ticks_per_second):
 def _span(name, scene, stack, curves, frame, places):
     """First and last time in ticks. A span far beyond what the file can fill gives way to that of the keys.
 
-    A few bytes can ask for any number of frames. What is allowed is ten minutes of a body with a key a second, at 120
-    frames per second, and a still body for longer than that.
+    A few bytes can ask for any number of frames. Allowed are, at 120 frames per second, ten minutes of a body of 80
+    joints with a key a second, and of one that stands still whatever the file's size.
     """
     most = (WORK + WORK_PER_BYTE * scene.file_size) / _work(scene, stack, places)
     start, stop = (stack.start, stack.stop) if stack else (0, 0)
