@@ -5,7 +5,8 @@ used, which is the smaller part of its time.
 """
 
 import struct
-from pathlib import Path
+
+from common.files import whole_file
 
 import numpy as np
 from PIL import GifImagePlugin, Image
@@ -20,7 +21,7 @@ def write_gif(path, pictures, delays, palette):
     256 colours, as RGB bytes. Raises OSError where the file cannot be written.
     """
     before = None
-    with Path(path).open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         for picture, delay in zip(pictures, delays, strict=True):
             if before is None:
                 file.write(_header(picture.shape, palette))

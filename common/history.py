@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from common.errors import InputError
+from common.files import whole_file
 
 COLUMNS = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
 FIGURE_INCHES = (10, 4.5)
@@ -49,12 +50,13 @@ class History:
         from matplotlib.figure import Figure
 
         stem = Path(folder) / f"history_{epochs}"
-        with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        with whole_file(f"{stem}.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows((COLUMNS, *self.rows))
         figure = Figure(figsize=FIGURE_INCHES)
         FigureCanvasAgg(figure)
         self.draw(figure)
-        figure.savefig(stem.with_suffix(".png"), dpi=110)
+        with whole_file(f"{stem}.png") as partial:
+            figure.savefig(partial, dpi=110)
 
     def draw(self, figure):
         """The totals on the left, their parts on the right, each on a logarithmic scale."""

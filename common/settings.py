@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common import files
 from common.errors import InputError
 
 MAX_VALUE_LENGTH = 100_000  # characters; longer than any sensible list of files
@@ -187,7 +188,7 @@ def check(name, value):
 def save_config(config, script_path, path):
     """Write the effective settings, and which script they are for, as JSON."""
     content = {"script": Path(script_path).name, **config}
-    Path(path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    files.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _parse_override(argument, constants):

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 from common.errors import InputError
+from common.files import whole_file
 
 import torch
 
@@ -26,7 +27,8 @@ def keep_weights(models, files, folder):
 
 def _save_state(model, path):
     state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
-    torch.save(state, path)
+    with whole_file(path) as partial:
+        torch.save(state, partial)
 
 
 def load_weights(models, files):

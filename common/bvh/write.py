@@ -6,9 +6,8 @@ Shapes: T frames, J joints.
 import dataclasses
 import math
 import re
-from pathlib import Path
 
-from common import kinematics, quaternion
+from common import files, kinematics, quaternion
 from common.bvh.channels import POSITIONS, end_site_name
 
 import numpy as np
@@ -30,7 +29,7 @@ def save_bvh(mocap, path):
     frame_time = _plain(float(f"{1.0 / mocap.fps:.10g}"))
     lines += ["MOTION", f"Frames: {mocap.frame_count}", f"Frame Time: {frame_time}"]
     lines += _motion_lines(mocap, channels, angles)
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    files.write_text(path, "\n".join(lines) + "\n")
 
 
 def _euler_degrees(mocap):

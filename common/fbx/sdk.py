@@ -18,8 +18,9 @@ from common.fbx import frame_rates
 from common.fbx.channels import extra_rotations, unit_of
 from common.fbx.joints import AXES, PARENT_TIMES_LOCAL, JointSetup
 from common.fbx.sdk_scene import AXIS_SYSTEMS, MODES, enum, order, pivot, write_settings, write_take
-from common.fbx.write import check_one_scene, whole_file
+from common.fbx.write import check_one_scene
 from common.fbx.write_scene import ORDERS
+from common.files import whole_file
 from common.mocap import Mocap, Skeleton
 
 import numpy as np

@@ -4,16 +4,13 @@ Lengths go out in the unit that the recording's own FBX file has, or in centimet
 level of the file is made here; `write_scene.py` makes what stands in it and `binary_write.py` the bytes.
 """
 
-import contextlib
-import secrets
-from pathlib import Path
-
 from common.errors import InputError
 from common.fbx import binary_write, frame_rates
 from common.fbx.binary_write import Record, array, blob, int32, int64, text
 from common.fbx.channels import axes_of, clean_name, setup_of, unit_of
 from common.fbx.properties import row, table
 from common.fbx.write_scene import Scene, add_skeleton, add_take
+from common.files import whole_file
 from common.mocap import Mocap, check_same_fps
 
 import numpy as np
@@ -51,21 +48,6 @@ def check_one_scene(mocaps, path):
                 f"{path}, skeletons of one file: {mocaps[0].path} has {mocaps[0].up_axis} up, {other.path} has "
                 f"{other.up_axis}. Write them into two files, or set mocap_up_axis if one is wrong."
             )
-
-
-@contextlib.contextmanager
-def whole_file(path):
-    """A name beside `path` to write to. What stands there is moved into place at the end, or removed on an error."""
-    path = Path(path)
-    partial = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
-    try:
-        yield partial
-        partial.replace(path)
-    except BaseException as error:
-        partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename == str(partial):
-            error.filename = str(path)  # the name that the user knows
-        raise
 
 
 # the top level

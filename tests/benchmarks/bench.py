@@ -330,7 +330,7 @@ def synthetic(frame_count, joint_count):
 
 
 def ten_hours():
-    """Memory and the time of a step, by the length of two takes of 57 joints at 50 fps; each in a process of its own."""
+    """Memory and the time of a step, by the length of two takes of 57 joints at 50 fps; each in its own process."""
     row("long takes (deepfake, both dancers are targets)", "ms a step", "peak MB", "raw poses MB", "times raw")
     base = None
     for hours in (0.01, 1, 10):
