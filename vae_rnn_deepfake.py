@@ -15,12 +15,14 @@ import time
 from pathlib import Path
 
 from common import (
+    checkpoint,
     console,
     dataset,
     devices,
     errors,
     export,
     formats,
+    interrupt,
     kinematics,
     losses,
     mocap,
@@ -76,6 +78,8 @@ min_kld_scale = 0.0
 max_kld_scale = 0.1
 epochs = 600  # 0 with load_weights = True only exports
 model_save_interval = 50  # epochs
+checkpoint_minutes = 10  # at the latest, everything that is needed to go on is saved again
+resume = False  # True: go on with the run in results_path where it stopped
 save_history = True
 random_seed = 0
 device = "auto"  # or "cuda", "mps", "cpu"
@@ -126,14 +130,32 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     return total, norm, pos, quat, kld
 
 
-def train(nets, windows, joint_weights, generator, folder):
-    """All epochs, with weights and history saved on the way; returns the history."""
+def train(nets, windows, joint_weights, generator, folder, config):
+    """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
     step = training.Step(nets, compute, (2, latent_dim), generator, bfloat16)
     history = History()
-    with console.progress(epochs * training.batch_count(windows.train, batch_size), "batches") as bar:
-        for epoch in range(epochs):
+    checkpoint_file = folder / "weights" / "checkpoint"
+    progress = checkpoint.Progress(checkpoint_file, step, windows, history, config, __file__, checkpoint_minutes)
+    if resume:
+        progress.resume()
+
+    def save():
+        """What there is, each file on its own: where one cannot be written, the others are."""
+        with results.saving(folder):
+            progress.save()
+        if save_weights and parallel.rank() == 0:
+            with results.saving(folder):
+                weights.save_weights(nets, folder / "weights", progress.epoch, keep=progress.batch > 0)
+        if save_history and parallel.rank() == 0 and history.rows:
+            with results.saving(folder):
+                history.save(folder / "histories", epochs)
+
+    batch_count = training.batch_count(windows.train, batch_size)
+    bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
+    with interrupt.caught() as stop, bar:
+        for epoch in range(progress.epoch, epochs):
             started = time.perf_counter()
             step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate))
             kld_scale = losses.kld_scale(
@@ -144,23 +166,28 @@ def train(nets, windows, joint_weights, generator, folder):
                 min_kld_scale,
                 max_kld_scale,
             )
-            trained, tested = step.running_mean(), step.running_mean()
-            for batch in dataset.batches(windows.train, batch_size, generator):
-                trained.add(*step.train(batch, kld_scale))
+            tested = step.running_mean()
+            for batch in progress.batches(batch_size):
+                progress.learn(batch, kld_scale)
                 bar.update()
+                if parallel.any_of(stop.asked, step.device):
+                    save()
+                    stop.saved.set()
+                    return history, stop
+                if progress.due():
+                    with results.saving(folder):
+                        progress.save()
             for batch in dataset.batches(windows.test, batch_size):
                 tested.add(*step.test(batch, kld_scale))
-            history.add(trained.means(), tested.means())
+            history.add(progress.trained.means(), tested.means())
+            progress.end_epoch()
             console.line(history.log_line(time.perf_counter() - started))
-            if ((epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs) and parallel.rank() == 0:
-                if save_weights:
-                    weights.save_weights(nets, folder / "weights", epoch + 1)
-                if save_history:
-                    history.save(folder / "histories", epochs)
-    return history
+            if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
+                save()
+    return history, stop
 
 
-def export_clips(nets, pairs, ranges, folder):
+def export_clips(nets, pairs, ranges, folder, epoch):
     """The recorded clips, and each dancer's movement decoded as both dancers."""
     takes, target_device = pairs[export_seq_index], next(nets["encoder"].parameters()).device
     start, end = export.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
@@ -182,7 +209,7 @@ def export_clips(nets, pairs, ranges, folder):
     for source, target in ((1, 1), (2, 2), (1, 2), (2, 1)):
         motion = synthesis.decode(nets[f"decoder{target}"], encode(clips[source - 1]), length)
         clip = kinematics.follow_path(clips[target - 1], clips[source - 1])  # where the source danced
-        name = f"pred_sequence_dancer{source}_to_dancer{target}_epoch_{epochs}_seq_start_{start}_length_{length}"
+        name = f"pred_sequence_dancer{source}_to_dancer{target}_epoch_{epoch}_seq_start_{start}_length_{length}"
         save(name, dataclasses.replace(clip, rot_local=motion))
 
 
@@ -216,7 +243,10 @@ def main():
             "decoder1": here / decoder1_weights_file,
             "decoder2": here / decoder2_weights_file,
         }
-        if load_weights:
+        folder = here / results_path
+        if resume:
+            checkpoint.check(folder / "weights" / "checkpoint", config, __file__)
+        elif load_weights:
             weights.load_weights(nets, weights_files)
         if epochs > 0:
             windows = dataset.make_windows(
@@ -226,25 +256,30 @@ def main():
             console.line(windows.description(pairs[0][0].fps))
         results.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
-        folder = here / results_path
-        parallel.wait()  # the weights to load may lie where the results will
-        if parallel.rank() == 0:
-            results.prepare_results(folder, __file__)
-            settings.save_config(config, __file__, folder / "config.json")
-            if load_weights:
-                weights.keep_weights(nets, weights_files, folder / "weights")
 
-    history = None
-    if epochs > 0:
-        with console.stage(f"train on {devices.describe(where)}"):
-            history = train(nets, windows, joint_weights.to(where), generator, folder)
-    parallel.leave()
-    if parallel.rank() > 0:
-        return
-    with console.stage("export"):
-        export_clips(nets, pairs, ranges, folder)
-    console.line(f"All results are in {folder}")
-    if history and show_history:
+    with results.opened(folder, __file__, resume):
+        if parallel.rank() == 0:
+            settings.save_config(config, __file__, folder / "config.json")
+            if load_weights and not resume:
+                weights.keep_weights(nets, weights_files, folder / "weights")
+        history, stop = History(), interrupt.Stop()
+        if epochs > 0:
+            with console.stage(f"train on {devices.describe(where)}"):
+                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config)
+        parallel.leave()
+        if parallel.rank() > 0:
+            return
+        if stop.clips:
+            with console.stage("export"):
+                export_clips(nets, pairs, ranges, folder, len(history.rows))
+        console.line(f"All results are in {folder}")
+        if stop.asked:
+            raise errors.StoppedError(
+                f"stopped after {len(history.rows)} of {epochs} epochs. To go on from there, start again with resume = "
+                f"True in the script, or --resume=True behind its name.",
+                stop.exit_code,
+            )
+    if history.rows and show_history:
         history.show()
 
 

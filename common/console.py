@@ -30,8 +30,8 @@ def line(text):
         sys.stdout.flush()
 
 
-def progress(total, unit):
+def progress(total, unit, done=0):
     """A progress bar with the time left; silent where the output is not a terminal."""
-    return tqdm(
-        total=total, unit=unit, disable=parallel.rank() > 0 or None, leave=False, dynamic_ncols=True, smoothing=0.05
-    )
+    hidden = True if parallel.rank() > 0 else None  # None: where the output is not a terminal
+    shape = {"leave": False, "dynamic_ncols": True, "smoothing": 0.05}
+    return tqdm(total=total, initial=done, unit=unit, disable=hidden, **shape)

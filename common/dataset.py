@@ -4,6 +4,7 @@ Shapes: N frames of all ranges end to end, W windows, B batch, T frames of a win
 """
 
 import typing
+from pathlib import Path
 
 from common import console, kinematics, quaternion
 from common.errors import InputError
@@ -30,7 +31,7 @@ class Windows:
     `parents` their hierarchy (J,).
     """
 
-    def __init__(self, poses, pos, offsets, parents, train, test, pair_of_frame, sequence_length):
+    def __init__(self, poses, pos, offsets, parents, train, test, pair_of_frame, sequence_length, stretches):
         self.poses = poses
         self.pos = pos
         self.offsets = offsets
@@ -39,6 +40,7 @@ class Windows:
         self.test = test  # (W,)
         self.pair_of_frame = pair_of_frame  # (N,)
         self.frames = torch.arange(sequence_length, device=pair_of_frame.device)
+        self.stretches = stretches  # (first of N, first frame of the take, names of the pair's files), in order
 
     def gather(self, dancer, windows):
         """Poses of dancer 0 or 1 in the given windows, (B,) -> (B, T, D)."""
@@ -49,6 +51,12 @@ class Windows:
         frames = windows[:, None] + self.frames
         offsets = self.offsets[dancer][self.pair_of_frame[windows]]
         return Target(self.poses[dancer][frames], self.pos[dancer][frames], offsets, self.parents[dancer])
+
+    def describe(self, window):
+        """Where a window comes from, in words."""
+        first, start, names = max(stretch for stretch in self.stretches if stretch[0] <= window)
+        start += window - first
+        return f"frames {start} to {start + len(self.frames) - 1} of {' and '.join(names)}"
 
     def description(self, fps):
         """How much there is to learn from, and to test on."""
@@ -72,11 +80,12 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
     """
     stretches = [(pair, *frame_range) for pair, pair_ranges in enumerate(ranges) for frame_range in pair_ranges]
     lengths = [end - start for _, start, end in stretches]
-    train, test, first = [], [], 0
+    train, test, origins, first = [], [], [], 0
     for (pair, start, end), count in zip(stretches, lengths, strict=True):
         held_out = round(count * test_percentage)
         _check_lengths(pair, (start, end), count, held_out, sequence_length)
         border, last = first + count - held_out, first + count
+        origins.append((first, start, [Path(take.path).name for take in pairs[pair]]))
         train.append(torch.arange(first, border - sequence_length + 1, sequence_offset))
         test.append(torch.arange(border, max(border, last - sequence_length + 1), sequence_offset))
         first = last
@@ -101,6 +110,7 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
         test=torch.cat(test).to(device),
         pair_of_frame=pair_of_frame.to(device),
         sequence_length=sequence_length,
+        stretches=origins,
     )
 
 

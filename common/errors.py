@@ -13,6 +13,14 @@ class InputError(ValueError):
     what to change; `run` prints it without a traceback and ends with exit code 2."""
 
 
+class StoppedError(Exception):
+    """The training was stopped, and what there is has been saved. The message says how to go on."""
+
+    def __init__(self, message, exit_code):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 def run(main):
     """Call main(); a mistake in the input ends in one message and exit code 2, Ctrl-C in exit code 130."""
     for stream in (sys.stdout, sys.stderr):
@@ -22,6 +30,8 @@ def run(main):
         main()
     except (InputError, OSError, ImportError) as error:
         _end(f"error: {_describe(error)}", 2)
+    except StoppedError as error:
+        _end(str(error), error.exit_code)
     except KeyboardInterrupt:
         _end("stopped", 130)
     except RuntimeError as error:

@@ -10,7 +10,6 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import InputError
 from common.files import whole_file
 
 COLUMNS = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
@@ -30,11 +29,6 @@ class History:
         """Append an epoch's means of (total, norm, pos, quat, kld); of the held-out ones, which may be none, the
         total is kept."""
         self.rows.append((train[0], test[0] if test else math.nan, *train[1:]))
-        if not all(map(math.isfinite, train)):
-            raise InputError(
-                f"the training went wrong in epoch {len(self.rows)}: a loss is not finite. Use a smaller "
-                f"ae_learning_rate. Weights that were saved before are still in the results folder."
-            )
 
     def log_line(self, seconds):
         """The last epoch, as one line."""

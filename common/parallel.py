@@ -43,6 +43,11 @@ def add_up(numbers):
     return numbers
 
 
+def any_of(flag, device):
+    """Whether a flag is set in any process: all of them get the same answer."""
+    return bool(add_up(torch.tensor(float(flag), device=device))) if world_size() > 1 else flag
+
+
 def wait():
     """Wait until all processes have come this far."""
     if world_size() > 1:

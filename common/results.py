@@ -1,15 +1,24 @@
 """The results folder: where a run leaves what it made, without overwriting what an earlier one left."""
 
 import contextlib
+import errno
 import json
+import os
+import re
 import time
 from pathlib import Path
 
-from common import console
+from common import console, parallel
 from common.errors import InputError
+
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
 
 RESULT_FOLDERS = ("anims", "histories", "weights")
 RUN_FILES = (*RESULT_FOLDERS, "config.json")
+MOVING = "previous/.moving"
 
 
 def check_run(epochs, load_weights, export_seq_index, pairs):
@@ -22,25 +31,65 @@ def check_run(epochs, load_weights, export_seq_index, pairs):
         )
 
 
-def prepare_results(path, script):
-    """Make the results folders, moving aside what an earlier run left, and prove that they can be written."""
+@contextlib.contextmanager
+def opened(path, script, resume=False):
+    """The results folder, made, locked for other runs, and proved to be writable.
+
+    What an earlier run left is moved aside, unless it is to go on. Of several processes, process 0 does that for all.
+    """
+    parallel.wait()  # the others may still have to read there what is moved now
+    if parallel.rank() > 0:
+        yield
+        return
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        earlier = [path / name for name in RUN_FILES if _holds_something(path / name)]
-        if earlier:
-            _move_aside(path, earlier, script)
-        for name in RESULT_FOLDERS:
-            (path / name).mkdir(exist_ok=True)
-            probe = path / name / ".write_test"
-            probe.write_bytes(b"")
-            probe.unlink()
+        lock = _lock(path)
     except OSError as error:
+        raise _unwritable(path, error) from error
+    with lock:
+        try:
+            _prepare(path, script, resume)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        yield
+
+
+def _unwritable(path, error):
+    return InputError(
+        f"results_path = {str(path)!r}: cannot be written ({error.strerror}). Choose another folder, "
+        f"close programs that use it, or correct its permissions."
+    )
+
+
+def _prepare(path, script, resume):
+    earlier = [path / name for name in RUN_FILES if _holds_something(path / name)]
+    if (earlier or (path / MOVING).exists()) and not resume:
+        _move_aside(path, earlier, script)
+    for name in RESULT_FOLDERS:
+        (path / name).mkdir(exist_ok=True)
+        probe = path / name / ".write_test"
+        probe.write_bytes(b"")
+        probe.unlink()
+
+
+def _lock(path):
+    """The folder's lock file, open and locked by the system, which forgets that when the process ends, however."""
+    file = (path / ".lock").open("a+b")
+    try:
+        if os.name == "nt":
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            return file  # a file system that knows no locks
+        file.close()
         raise InputError(
-            f"results_path = {str(path)!r}: cannot be written ({error.strerror}). Choose another folder, "
-            f"close programs that use it, or correct its permissions."
-        ) from error
-    return path
+            f"results_path = {str(path)!r}: another run is writing there. Wait for its end, or choose another folder."
+        ) from None
+    return file
 
 
 def _holds_something(path):
@@ -48,19 +97,43 @@ def _holds_something(path):
 
 
 def _move_aside(path, earlier, script):
-    """To previous/<time>_<script>: when the earlier run began, and which script it was."""
-    config = path / "config.json"
-    began = config.stat().st_mtime if config.exists() else time.time()
+    """To previous/<time>_<script>: when the earlier run began, and which script it was.
+
+    Its parts are gathered in a folder, and that gets its name when it is whole: where the move is cut short, the next
+    start completes it.
+    """
+    moving = path / MOVING
+    config = next((file for file in (path / "config.json", moving / "config.json") if file.exists()), None)
+    began = config.stat().st_mtime if config else time.time()
     # an unfinished or foreign folder is named after this run's script
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         script = str(json.loads(config.read_text(encoding="utf-8"))["script"])
-    name = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(began)) + "_" + Path(script).stem
-    target = path / "previous" / name
-    count = 1
-    while target.exists():
-        count += 1
-        target = path / "previous" / f"{name}_{count}"
-    target.mkdir(parents=True)
-    for item in earlier:
-        item.rename(target / item.name)
+    moving.mkdir(parents=True, exist_ok=True)
+    moved = []
+    try:
+        for item in earlier:
+            item.rename(moving / item.name)
+            moved.append(item)
+    except OSError:
+        for item in moved:
+            (moving / item.name).rename(item)
+        raise
+    script = re.sub(r"\W", "_", Path(script).stem)[:60]  # whatever the file says, it is a name
+    name = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(began)) + "_" + script
+    taken = {entry.name for entry in moving.parent.iterdir()}
+    names = (name, *(f"{name}_{count}" for count in range(2, len(taken) + 2)))
+    target = moving.parent / next(free for free in names if free not in taken)
+    moving.rename(target)
     console.note(f"the results of an earlier run were moved to {target}")
+
+
+@contextlib.contextmanager
+def saving(where):
+    """Where a file of a running training cannot be written, say so; the training goes on."""
+    try:
+        yield
+    except OSError as error:
+        console.note(
+            f"{error.filename or where}: cannot be written ({error.strerror}). The training goes on; this is tried "
+            f"again at the next save. Make room, or close the program that uses it."
+        )

@@ -122,6 +122,8 @@ RULES = {
         is_text=True,
     ),
     "precision": Rule(lambda v: v in ("float32", "bfloat16"), '"float32" or "bfloat16"', is_text=True),
+    "checkpoint_minutes": POSITIVE,
+    "resume": SWITCH,
     "results_path": TEXT,
     "export_formats": _or_none(FORMATS),
     "export_seq_index": _whole(0),

@@ -5,6 +5,7 @@ import math
 import random
 
 from common import parallel
+from common.errors import InputError
 
 import numpy as np
 import torch
@@ -12,8 +13,9 @@ from torch import nn
 
 LEARNING_RATE_DECAY = 0.316  # a factor of ten every two steps
 LEARNING_RATE_EPOCHS = 100
+CHECK_AFTER = 50  # steps, on devices that would have to wait for a look at the losses
 WARM_UP = 3  # steps before a step is recorded
-LOSSES = 5  # total, norm, pos, quat, kld
+LOSSES = ("total", "norm", "pos", "quat", "kld")
 
 
 def seed_everything(seed):
@@ -44,10 +46,22 @@ class RunningMean:
         self.total = self.total + losses * count
         self.count += count
 
+    def sums(self):
+        """The losses and the counts, added up over all processes."""
+        return parallel.add_up(self.total.clone()), parallel.add_up(torch.tensor(self.count).to(self.total))
+
     def means(self):
         """A list of floats, over the batches of all processes; empty where nothing was added."""
-        count = parallel.add_up(torch.tensor(self.count).to(self.total))
-        return (parallel.add_up(self.total) / count).tolist() if count else []
+        total, count = self.sums()
+        return (total / count).tolist() if count else []
+
+
+class NotFiniteError(Exception):
+    """A loss that is no number: so many steps ago, of these windows (B,), total and its parts."""
+
+    def __init__(self, steps_ago, batch, losses):
+        super().__init__("a loss is not finite")
+        self.steps_ago, self.batch, self.losses = steps_ago, batch, losses
 
 
 class Step:
@@ -63,6 +77,8 @@ class Step:
         self.device = next(self.model.parameters()).device
         self.noise_shape, self.generator = noise_shape, generator
         self.optimiser = _adam(self.model.parameters(), self.device)
+        self.check_after = 1 if self.device.type == "cpu" else CHECK_AFTER
+        self.recent = []  # batches and losses that are still to be checked
         self.run = self._run
         if parallel.world_size() > 1:
             self.trained = nn.parallel.DistributedDataParallel(self.model)
@@ -85,18 +101,41 @@ class Step:
         if not len(mine):
             mine, noise = batch[:1], noise.new_zeros(1, *self.noise_shape)  # it has to take part, with weight 0
         numbers = torch.tensor((kld_scale, part), dtype=torch.float32).to(self.device)
-        return self.run(mine, noise, numbers), part * len(batch) / parallel.world_size()
+        try:
+            losses = self.run(mine, noise, numbers)
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            smaller = max(1, len(batch) // 2)
+            raise InputError(
+                f"batch_size = {len(batch)}: the memory of the device ({self.device}) does not suffice. Try "
+                f"batch_size = {smaller}."
+            ) from error
+        self.recent.append((mine, losses))
+        if len(self.recent) >= self.check_after:
+            self.check()
+        return losses, part * len(batch) / parallel.world_size()
+
+    def check(self):
+        """Raise NotFiniteError if a loss since the last check is no number."""
+        recent, self.recent = self.recent, []
+        finite = torch.isfinite(torch.stack([losses for _, losses in recent])) if recent else torch.ones(1, 1)
+        if not finite.all():
+            first = int((~finite.all(dim=1)).nonzero()[0])
+            raise NotFiniteError(len(recent) - first - 1, *recent[first])
 
     def _run(self, batch, noise, numbers):
         self.optimiser.zero_grad()
         losses = self.trained(batch, noise, numbers[0])
+        if self.check_after == 1 and not torch.isfinite(losses).all():
+            return losses.detach()  # before it spoils the parameters
         (losses[0] * numbers[1]).backward()
         self.optimiser.step()
         return losses.detach()
 
     def running_mean(self):
         """A RunningMean of what `train` and `test` return."""
-        return RunningMean(LOSSES, self.device)
+        return RunningMean(len(LOSSES), self.device)
 
     @torch.no_grad()
     def test(self, batch, kld_scale):
@@ -116,6 +155,11 @@ class _Model(nn.Module):
         short = torch.autocast(batch.device.type, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
         with short:
             return torch.stack(self.compute_losses(self.nets, batch, noise, kld_scale))
+
+
+def _out_of_memory(error):
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _adam(parameters, device):

@@ -9,10 +9,12 @@ from common.files import whole_file
 import torch
 
 
-def save_weights(models, folder, epoch):
-    """Write each model's parameters as <name>_weights_epoch_<epoch>."""
+def save_weights(models, folder, epoch, keep=False):
+    """Write each model's parameters as <name>_weights_epoch_<epoch>, or keep the files of that name that are there."""
     for name, model in models.items():
-        _save_state(model, Path(folder) / f"{name}_weights_epoch_{epoch}")
+        path = Path(folder) / f"{name}_weights_epoch_{epoch}"
+        if not (keep and path.exists()):
+            _save_state(model, path)
 
 
 def keep_weights(models, files, folder):
@@ -27,8 +29,8 @@ def keep_weights(models, files, folder):
 
 def _save_state(model, path):
     state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
-    with whole_file(path) as partial:
-        torch.save(state, partial)
+    with whole_file(path) as partial, partial.open("wb") as file:
+        torch.save(state, file)  # given a name instead, it would write the partial file's into the file
 
 
 def load_weights(models, files):

@@ -49,7 +49,8 @@ def test_a_script_leaves_every_result(name, tiny, duet):
     anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
     weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
     histories = ["histories/history_2.csv", "histories/history_2.png"]
-    assert files_in(duet / "results") == sorted([*anims, "config.json", *histories, *weights])
+    kept = [".lock", "config.json", "weights/checkpoint"]
+    assert files_in(duet / "results") == sorted([*anims, *histories, *kept, *weights])
 
     log = re.findall(
         r"^epoch (\d) : ae train: (\S+) ae test: (\S+) norm (\S+) pos (\S+) quat (\S+) kld (\S+) time \S+$",

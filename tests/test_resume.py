@@ -1,0 +1,255 @@
+"""A run that cannot be lost: checkpoint and resume, Ctrl-C, full disks, locks, and losses that are no numbers."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
+from common import checkpoint, results, training
+from common.errors import InputError
+
+import numpy as np
+import pytest
+import torch
+from conftest import PROJECT, SCRIPTS, arguments, load_script, run_here
+from kill_and_resume import compare, disturbed_run
+
+SAVED = ("weights/checkpoint", "histories/history_2.csv")
+
+
+def with_results(tiny, folder, **changes):
+    return tiny | {"results_path": str(folder)} | changes
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_two_and_two_epochs_equal_four(name, tiny, duet, monkeypatch, capsys):
+    assert run_here(name, with_results(tiny, duet / "four", epochs=4), monkeypatch) == 0
+    assert run_here(name, with_results(tiny, duet / "two", epochs=2), monkeypatch) == 0
+    capsys.readouterr()
+    assert run_here(name, with_results(tiny, duet / "two", epochs=4, resume=True), monkeypatch) == 0
+    compare(duet / "four", duet / "two", 4)
+    output = capsys.readouterr().out
+    assert "epochs = 4 from here on; before, it was 2" in output
+    assert "going on after 2 epochs" in output
+    assert "epoch 3 :" in output
+    assert "epoch 2 :" not in output
+    walk = "anims/seq_randwalk_epoch_4_seq_start_10_length_40.bvh"
+    if name == "vae_rnn":
+        assert (duet / "four" / walk).read_bytes() == (duet / "two" / walk).read_bytes()
+
+
+def test_a_finished_run_exports_again(tiny, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | {"resume": True, "view_azi": 0.0, "export_seq_length": 20}, monkeypatch) == 0
+    output = capsys.readouterr().out.split("--- load: done")[-1]
+    assert "view_azi = 0.0 from here on" in output
+    assert "epoch 3" not in output
+
+
+REFUSED = {
+    "another size": ({"latent_dim": 5}, "latent_dim = 5"),
+    "other windows": ({"sequence_offset": 3}, "sequence_offset = 3"),
+    "another range": ({"mocap_valid_frame_ranges": [[[0, 90]]]}, "mocap_valid_frame_ranges"),
+    "no checkpoint": ({"results_path": "{duet}/elsewhere"}, "there is no checkpoint"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_go_on_is_refused_and_harms_nothing(changes, words, tiny, duet, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    before = {file: (duet / "results" / file).read_bytes() for file in (*SAVED, "config.json")}
+    changes = {key: value.format(duet=duet) if isinstance(value, str) else value for key, value in changes.items()}
+    assert run_here("vae_rnn", tiny | {"resume": True} | changes, monkeypatch) == 2
+    assert words in capsys.readouterr().err
+    assert before == {file: (duet / "results" / file).read_bytes() for file in before}
+
+
+def test_a_checkpoint_of_the_other_script_is_refused(tiny, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn_deepfake", tiny | {"resume": True}, monkeypatch) == 2
+    assert "was made by vae_rnn.py" in capsys.readouterr().err
+
+
+class Payload:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def damaged(content):
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("harm", ["pickle", "torch", "cut", "foreign"])
+def test_no_checkpoint_runs_code(harm, tiny, duet, monkeypatch, capsys):
+    path = duet / "results/weights/checkpoint"
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    if harm == "pickle":
+        path.write_bytes(pickle.dumps(Payload(duet / "executed")))
+    elif harm == "torch":
+        torch.save({"script": "vae_rnn.py", "settings": Payload(duet / "executed")}, path)
+    elif harm == "cut":
+        path.write_bytes(damaged(path.read_bytes()))
+    else:
+        torch.save({"script": "vae_rnn.py"}, path)
+    assert run_here("vae_rnn", tiny | {"resume": True}, monkeypatch) == 2
+    assert "checkpoint" in capsys.readouterr().err
+    assert not (duet / "executed").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# stopped from outside
+
+
+def started(name, settings, cwd):
+    """A script that has done its first epoch."""
+    command = [sys.executable, "-u", str(PROJECT / f"{name}.py"), *arguments(name, settings)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    run = subprocess.Popen(command, cwd=cwd, **pipes)
+    next(line for line in run.stdout if line.startswith("epoch 1 "))
+    return run
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another process")
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_stopped_run_goes_on_where_it_was(number, code, tiny, duet):
+    settings = with_results(tiny, duet / "stopped", epochs=100_000, model_save_interval=100_000)
+    run = started("vae_rnn", settings, duet)
+    run.send_signal(getattr(signal, number))
+    _, message = run.communicate(timeout=60)
+    assert run.returncode == code, message
+    state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
+    epochs = state["epoch"] + 2
+    assert (duet / f"stopped/weights/encoder_weights_epoch_{state['epoch']}").exists()
+    assert len((duet / "stopped/histories/history_100000.csv").read_text().splitlines()) == 1 + state["epoch"]
+    if number == "SIGINT":
+        assert len(list((duet / "stopped/anims").glob("*.gif"))) == 7
+        assert message.strip().splitlines()[-1].startswith(f"stopped after {state['epoch']} of 100000 epochs.")
+        assert "--resume=True" in message
+    else:
+        assert not list((duet / "stopped/anims").iterdir())
+    goes_on = settings | {"epochs": epochs, "resume": True, "model_save_interval": epochs}
+    calm = with_results(goes_on, duet / "calm", resume=False)
+    for one in (goes_on, calm):
+        command = [sys.executable, str(PROJECT / "vae_rnn.py"), *arguments("vae_rnn", one)]
+        subprocess.run(command, check=True, capture_output=True)
+    compare(duet / "calm", duet / "stopped", epochs)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another process")
+def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
+    settings = tiny | {"epochs": 100_000, "export_seq_length": 90, "view_size": 6.0}
+    run = started("vae_rnn_deepfake", settings, duet)
+    run.send_signal(signal.SIGINT)
+    next(line for line in run.stdout if line.startswith("orig_sequence"))
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert (duet / "results/weights/checkpoint").exists()
+    assert len(list((duet / "results/anims").glob("*.gif"))) < 6
+    assert not list((duet / "results").rglob("*.part*"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_killed_runs_end_as_if_nothing_had_happened(name, tmp_path):
+    disturbed_run(name, tmp_path, kills=2, epochs=6, seed=3)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# files that cannot be written, and folders that are in use
+
+
+def test_a_full_disk_stops_no_training(tiny, duet, monkeypatch, capsys):
+    saves, save = [], torch.save
+
+    def full(state, file):
+        saves.append(file)
+        if 2 <= len(saves) <= 4:
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    assert run_here("vae_rnn", tiny | {"epochs": 3}, monkeypatch) == 0
+    output = capsys.readouterr().out
+    assert output.count("No space left on device") == 3  # weights of epoch 1, checkpoint and weights of epoch 2
+    assert "The training goes on" in output
+    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["epoch"] == 3
+    assert (duet / "results/weights/encoder_weights_epoch_3").exists()
+    assert not list((duet / "results").rglob("*.part*"))
+
+
+def test_two_runs_in_one_folder_are_refused(tiny, duet, monkeypatch, capsys):
+    with results.opened(duet / "results", "other.py"):
+        (duet / "results/weights/mine").write_bytes(b"1")
+        assert run_here("vae_rnn", tiny, monkeypatch) == 2
+        assert "another run is writing there" in capsys.readouterr().err
+        assert (duet / "results/weights/mine").exists()
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+
+
+def test_a_move_that_was_cut_short_is_completed(tmp_path):
+    with results.opened(tmp_path, "one.py"):
+        pass
+    (tmp_path / "config.json").write_text('{"script": "../../one.py"}')
+    (tmp_path / "weights/w").write_bytes(b"1")
+    (tmp_path / "previous/.moving/anims").mkdir(parents=True)
+    (tmp_path / "previous/.moving/anims/clip.gif").write_bytes(b"2")
+    with results.opened(tmp_path, "two.py"):
+        pass
+    (moved,) = (tmp_path / "previous").iterdir()
+    assert moved.name.endswith("_one")
+    assert sorted(p.name for p in moved.rglob("*") if p.is_file()) == ["clip.gif", "config.json", "w"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# losses that are no numbers
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, monkeypatch, capsys):
+    assert run_here(name, tiny, monkeypatch) == 0
+    module = load_script(name)
+    compute, calls = module.compute_losses, []
+
+    def broken(nets, batch, noise, kld_scale, windows, joint_weights):
+        total, norm, pos, quat, kld = compute(nets, batch, noise, kld_scale, windows, joint_weights)
+        calls.append(len(batch))
+        wrong = float("nan") if len(calls) > 1 and (batch == 20).any() else 0.0
+        return total + wrong, norm, pos + wrong, quat, kld
+
+    before = (duet / "results/weights/checkpoint").read_bytes()
+    settings = tiny | {"resume": True, "epochs": 5}
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, settings)])
+    module.compute_losses = broken
+    with pytest.raises(InputError, match=r"epoch [34], batch \d: the loss is not finite \(pos\)") as caught:
+        module.main()
+    assert "frames 20 to 27 of one.bvh and two.bvh" in str(caught.value)
+    assert "resume = True" in str(caught.value)
+    assert (duet / "results/weights/checkpoint").read_bytes() == before
+
+
+def test_too_little_memory_names_the_batch_size():
+    net = torch.nn.Linear(2, 2)
+
+    def compute(nets, batch, noise, kld_scale):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+
+    step = training.Step({"net": net}, compute, (1,), torch.Generator())
+    with pytest.raises(InputError, match=r"batch_size = 16: .* Try batch_size = 8"):
+        step.train(torch.arange(16), 0.0)
+
+
+def test_random_state_comes_back():
+    generator = training.seed_everything(3)
+    state = checkpoint._random_state(generator, torch.device("cpu"))
+
+    def draws():
+        return [torch.rand(2, generator=generator).tolist(), torch.rand(2).tolist(), np.random.rand(2).tolist()]  # noqa: NPY002
+
+    first = draws()
+    assert draws() != first
+    checkpoint._restore_random_state(state, generator, torch.device("cpu"))
+    assert draws() == first
