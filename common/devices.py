@@ -26,6 +26,8 @@ def pick_device(name):
         raise InputError(f'device = "{name}": this machine (or this build of torch) has none; use "auto".')
     try:
         device = torch.device(name)
+        if device.index is not None and device.type == "cuda":
+            torch.cuda.set_device(device)  # where a recorded step looks for what it records
         torch.empty(1, device=device)
     except RuntimeError as error:
         raise InputError(f'device = "{name}": {str(error).splitlines()[0]}; use "auto".') from error

@@ -168,6 +168,15 @@ def test_bfloat16_is_refused_where_it_is_slower(monkeypatch, capsys):
     assert not devices.pick_precision("float32", torch.device("cpu"))
 
 
+def test_a_numbered_card_is_made_the_current_one(monkeypatch):
+    current = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(torch, "empty", lambda *_, device: None)
+    assert devices.pick_device("cuda:1") == torch.device("cuda", 1)
+    assert current == [torch.device("cuda", 1)]
+
+
 class RecordedGraph:
     """Stands in for a CUDA graph: replays the recorded function."""
 
