@@ -239,6 +239,7 @@ def test_two_processes_give_the_curve_of_one(name, tiny, tmp_path):
         assert run.returncode == 0, outputs[count]
     one, two = history_of(tmp_path / "1"), history_of(tmp_path / "2")
     np.testing.assert_allclose(two, one, rtol=1e-4)
+    assert outputs[2].count("--- settings") == outputs[2].count("latent_dim ") == 1
     assert outputs[2].count("epoch 4 :") == outputs[2].count("All results are in") == 1
     for name in ("weights", "anims"):
         assert {p.name for p in (tmp_path / "2" / name).iterdir()} == {
