@@ -177,6 +177,21 @@ def test_a_numbered_card_is_made_the_current_one(monkeypatch):
     assert current == [torch.device("cuda", 1)]
 
 
+def test_an_older_c_library_keeps_as_much_memory_as_it_can(monkeypatch):
+    options = {}
+
+    def mallopt(option, value):
+        allowed = option != devices.MMAP_THRESHOLD or value <= 1 << 25
+        options.update({option: value} if allowed else {})
+        return int(allowed)
+
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: types.SimpleNamespace(mallopt=mallopt))
+    devices._keep_memory()
+    assert options[devices.MMAP_THRESHOLD] == 1 << 25
+    assert options[devices.TRIM_THRESHOLD] == devices.KEPT
+
+
 class RecordedGraph:
     """Stands in for a CUDA graph: replays the recorded function."""
 
