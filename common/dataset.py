@@ -9,6 +9,7 @@ from pathlib import Path
 from common import console, kinematics, quaternion
 from common.errors import InputError
 
+import numpy as np
 import torch
 
 BLOCK = 4096  # frames at a time
@@ -20,7 +21,7 @@ class Target(typing.NamedTuple):
     poses: torch.Tensor  # (B, T, D)
     pos: torch.Tensor  # (B, T, 3·J) joint positions in cm, the root at the origin
     offsets: torch.Tensor  # (B, J, 3) bones in cm
-    parents: torch.Tensor  # (J,)
+    parents: np.ndarray  # (J,)
 
 
 class Windows:

@@ -14,7 +14,7 @@ MOST_THREADS = 8  # a time step of an LSTM, 16 × 256 × 1024, is no work for mo
 TRIAL_SIZE, TRIAL_RUNS = 512, 5  # of the matrix products that compare number formats
 # of glibc's mallopt: give memory back to the system, take it directly from the system, and take some in advance
 TRIM_THRESHOLD, MMAP_THRESHOLD, TOP_PAD = -1, -3, -2
-KEPT = 1 << 30  # bytes
+KEPT, MOST_BEFORE_GLIBC_2_35 = 1 << 30, 1 << 25  # bytes
 
 
 def pick_device(name):
@@ -26,6 +26,8 @@ def pick_device(name):
         raise InputError(f'device = "{name}": this machine (or this build of torch) has none; use "auto".')
     try:
         device = torch.device(name)
+        if device.index is not None and device.type == "cuda":
+            torch.cuda.set_device(device)  # where a recorded step looks for what it records
         torch.empty(1, device=device)
     except RuntimeError as error:
         raise InputError(f'device = "{name}": {str(error).splitlines()[0]}; use "auto".') from error
@@ -55,7 +57,8 @@ def _keep_memory():
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # which the C library of a few Linux systems has not
     if mallopt:
         mallopt(TRIM_THRESHOLD, KEPT)
-        mallopt(MMAP_THRESHOLD, KEPT)
+        # one that is refused would be worse than none: it stays at its least, as soon as another option is set
+        _ = mallopt(MMAP_THRESHOLD, KEPT) or mallopt(MMAP_THRESHOLD, MOST_BEFORE_GLIBC_2_35)
         mallopt(TOP_PAD, KEPT // 16)
 
 

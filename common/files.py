@@ -26,6 +26,7 @@ def whole_file(path):
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
+            error.strerror = error.strerror or str(error)  # Pillow gives a text only
             error.filename, error.filename2 = str(path), None  # the name that the user knows
         raise
 

@@ -47,7 +47,7 @@ def repeated(rnn, x, frame_count):
 @functools.lru_cache(maxsize=8)
 def _samples(frame_count, batch, dtype):
     """The number of each sample as a one-hot vector, at every frame: (T, B, B)."""
-    return torch.eye(batch, dtype=dtype).expand(frame_count, -1, -1).contiguous()
+    return torch.eye(batch).to(dtype).expand(frame_count, -1, -1).contiguous()
 
 
 def _weights(rnn, layer, way):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import console, files
 from common.errors import InputError
 
 MAX_VALUE_LENGTH = 100_000  # characters; longer than any sensible list of files
@@ -170,9 +170,9 @@ def configure(namespace, arguments, script_path, description):
     overrides = dict(_parse_override(argument, constants) for argument in arguments)
     for name, value in (constants | overrides).items():
         check(name, value)
-    print("--- settings")
+    console.line("--- settings")
     _print_settings(constants | overrides, overrides)
-    print(flush=True)
+    console.line("")
     script_folder = Path(script_path).resolve().parent
     for name in overrides.keys() & set(PATHS):
         if overrides[name] is not None and Path.cwd() != script_folder:
@@ -223,4 +223,4 @@ def _parse_value(text, is_text):
 def _print_settings(config, overrides):
     width = max(len(name) for name in config)
     for name, value in config.items():
-        print(f"{name:{width}} = {value!r}{'  <- command line' if name in overrides else ''}")
+        console.line(f"{name:{width}} = {value!r}{'  <- command line' if name in overrides else ''}")

@@ -1,5 +1,6 @@
 """What every training loop needs: random state, the training step, and the means of an epoch's losses."""
 
+import collections
 import contextlib
 import math
 import random
@@ -14,7 +15,7 @@ from torch import nn
 LEARNING_RATE_DECAY = 0.316  # a factor of ten every two steps
 LEARNING_RATE_EPOCHS = 100
 CHECK_AFTER = 50  # steps, on devices that would have to wait for a look at the losses
-WARM_UP = 3  # steps before a step is recorded
+WARM_UP = 3  # steps before one is recorded, of them at least one of the same size
 LOSSES = ("total", "norm", "pos", "quat", "kld")
 
 
@@ -182,13 +183,13 @@ class _Recorded:
     """
 
     def __init__(self, run):
-        self.run, self.calls, self.graphs = run, 0, {}
+        self.run, self.calls, self.graphs = run, collections.Counter(), {}
 
     def __call__(self, *inputs):
-        if self.calls < WARM_UP:
-            self.calls += 1
-            return self._warm_up(inputs)
         size = len(inputs[0])
+        if size not in self.calls or self.calls.total() < WARM_UP:
+            self.calls[size] += 1
+            return self._warm_up(inputs)
         if size not in self.graphs:
             self.graphs[size] = self._record(inputs)
         graph, places, losses = self.graphs[size]
@@ -198,7 +199,8 @@ class _Recorded:
         return losses.clone()
 
     def _warm_up(self, inputs):
-        """A step on a stream of its own, for what CUDA's libraries set up at first use, which cannot be recorded."""
+        """A step on a stream of its own, for what CUDA's libraries set up at first use, also of another batch size, and
+        cannot be recorded."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

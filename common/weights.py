@@ -29,8 +29,8 @@ def keep_weights(models, files, folder):
 
 def _save_state(model, path):
     state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
-    with whole_file(path) as partial, partial.open("wb") as file:
-        torch.save(state, file)  # given a name instead, it would write the partial file's into the file
+    with whole_file(path) as partial, partial.open("wb") as file:  # by its name, torch would put the name inside
+        torch.save(state, file)
 
 
 def load_weights(models, files):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common import files
+from common import errors, files
 
 import pytest
 
@@ -22,6 +22,12 @@ def test_a_full_disk_is_told_with_the_name_that_the_user_knows(tmp_path):
     with pytest.raises(OSError, match="No space left") as caught, files.whole_file(path) as partial:
         raise OSError(28, "No space left on device", str(partial))
     assert caught.value.filename == str(path)
+
+
+def test_an_error_with_a_text_only_keeps_it(tmp_path):
+    with pytest.raises(OSError, match="encoder") as caught, files.whole_file(tmp_path / "clip.gif"):
+        raise OSError("encoder error -2")
+    assert errors._describe(caught.value) == f"{tmp_path / 'clip.gif'}: encoder error -2"
 
 
 def test_a_file_that_another_program_holds_is_tried_again(tmp_path, monkeypatch):

@@ -57,6 +57,14 @@ def test_every_architecture_keeps_shapes(layers, both_ways, sizes):
     assert decoder(models.sample(mu, std, torch.randn_like(std))).shape == (2, 9, 12)
 
 
+def test_the_same_weights_are_the_same_file(tmp_path):
+    nets = {"encoder": models.Encoder(8, 3, 1, 4, True, [5])}
+    for epoch in (1, 2):
+        weights.save_weights(nets, tmp_path, epoch)
+    one, two = (tmp_path / f"encoder_weights_epoch_{epoch}" for epoch in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+
+
 def test_saved_weights_come_back(tmp_path):
     nets = {"encoder": models.Encoder(8, 3, 1, 4, True, [5])}
     weights.save_weights(nets, tmp_path, 1)

@@ -1,6 +1,7 @@
 """The training as it is done against the same in its plainest form, and over several processes."""
 
 import csv
+import functools
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import plain_training
 import pytest
 import torch
 from conftest import BODY, PROJECT, SCRIPTS, arguments, load_script, write_body
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 SMALL = {"latent_dim": 5, "sequence_length": 12, "ae_rnn_layer_size": 16, "ae_dense_layer_sizes": [24], "batch_size": 8}
 ARCHITECTURES = {
@@ -69,7 +72,7 @@ def both(name, takes, changes):
         parents = [take.skeleton.parents for take in takes]
         return plain_training.PLAIN[name](plain, poses, offsets, parents, weights, noise, kld_scale)
 
-    return types.SimpleNamespace(windows=windows, step=step, plain=plain, plain_losses=plain_losses)
+    return types.SimpleNamespace(script=script, windows=windows, step=step, plain=plain, plain_losses=plain_losses)
 
 
 @pytest.fixture
@@ -168,6 +171,68 @@ def test_bfloat16_is_refused_where_it_is_slower(monkeypatch, capsys):
     assert not devices.pick_precision("float32", torch.device("cpu"))
 
 
+def test_a_numbered_card_is_made_the_current_one(monkeypatch):
+    current = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(torch, "empty", lambda *_, device: None)
+    assert devices.pick_device("cuda:1") == torch.device("cuda", 1)
+    assert current == [torch.device("cuda", 1)]
+
+
+def test_an_older_c_library_keeps_as_much_memory_as_it_can(monkeypatch):
+    options = {}
+
+    def mallopt(option, value):
+        allowed = option != devices.MMAP_THRESHOLD or value <= 1 << 25
+        options.update({option: value} if allowed else {})
+        return int(allowed)
+
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: types.SimpleNamespace(mallopt=mallopt))
+    devices._keep_memory()
+    assert options[devices.MMAP_THRESHOLD] == 1 << 25
+    assert options[devices.TRIM_THRESHOLD] == devices.KEPT
+
+
+class Elsewhere(TorchDispatchMode):
+    """Notes what makes a tensor on another device than "meta", or reads numbers back."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **kwargs or {})
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, torch.Tensor)]
+        if any(tensor.device.type != "meta" for tensor in tensors):
+            self.found.append(str(operation))
+        return out
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_step_stays_on_its_device_and_reads_nothing_back(name, bodies):
+    """As what is recorded on CUDA has to. The device "meta" has shapes only, so that reading a number is an error."""
+    made = both(name, [bodies["one"], bodies["two"]], {"sequence_length": 3})
+    windows = made.windows
+    for key in ("poses", "pos", "offsets"):
+        setattr(windows, key, [part if part is None else part.to("meta") for part in getattr(windows, key)])
+    windows.frames, windows.pair_of_frame = windows.frames.to("meta"), windows.pair_of_frame.to("meta")
+    weights = torch.ones(len(bodies["one"].skeleton.parents), device="meta")
+    model = made.step.model.to("meta")
+    model.compute_losses = functools.partial(made.script.compute_losses, windows=windows, joint_weights=weights)
+    inputs = [torch.zeros(4, dtype=torch.int64), torch.zeros(4, *made.step.noise_shape), torch.zeros(2)]
+    batch, noise, numbers = (value.to("meta") for value in inputs)
+
+    def run():
+        (model(batch, noise, numbers[0])[0] * numbers[1]).backward()
+
+    run()  # which keeps the hierarchy of the body on the device
+    with Elsewhere() as elsewhere:
+        run()
+    assert elsewhere.found == []
+
+
 class RecordedGraph:
     """Stands in for a CUDA graph: replays the recorded function."""
 
@@ -178,7 +243,8 @@ class RecordedGraph:
 def test_a_recorded_step_is_replayed_on_copies_of_its_inputs(monkeypatch):
     ran = []
     recorded = training._Recorded(lambda batch, factor: ran.append(len(batch)) or (batch * factor).sum())
-    monkeypatch.setattr(recorded, "_warm_up", lambda inputs: recorded.run(*inputs))
+    warm = []
+    monkeypatch.setattr(recorded, "_warm_up", lambda inputs: warm.append(len(inputs[0])) or recorded.run(*inputs))
 
     def record(inputs):
         places, losses, graph = [value.clone() for value in inputs], torch.zeros(()), RecordedGraph()
@@ -187,9 +253,10 @@ def test_a_recorded_step_is_replayed_on_copies_of_its_inputs(monkeypatch):
 
     monkeypatch.setattr(recorded, "_record", record)
     factor = torch.tensor(2.0)
-    results = [recorded(torch.arange(float(size)), factor).item() for size in (4, 4, 2, 4, 2, 4)]
-    assert results == [12, 12, 2, 12, 2, 12]
+    results = [recorded(torch.arange(float(size)), factor).item() for size in (4, 4, 4, 4, 2, 4, 2, 4)]
+    assert results == [12, 12, 12, 12, 2, 12, 2, 12]
     assert sorted(recorded.graphs) == [2, 4]
+    assert warm == [4, 4, 4, 2]  # libraries may set up other kernels for another size
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -230,6 +297,7 @@ def test_two_processes_give_the_curve_of_one(name, tiny, tmp_path):
         assert run.returncode == 0, outputs[count]
     one, two = history_of(tmp_path / "1"), history_of(tmp_path / "2")
     np.testing.assert_allclose(two, one, rtol=1e-4)
+    assert outputs[2].count("--- settings") == outputs[2].count("latent_dim ") == 1
     assert outputs[2].count("epoch 4 :") == outputs[2].count("All results are in") == 1
     for name in ("weights", "anims"):
         assert {p.name for p in (tmp_path / "2" / name).iterdir()} == {
