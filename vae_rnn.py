@@ -221,7 +221,8 @@ def main():
     config = settings.configure(globals(), sys.argv[1:], __file__, __doc__)
     globals().update(config)
     here = Path(__file__).resolve().parent
-    where = parallel.join(devices.pick_device(device))
+    where = devices.pick_device(device)
+    parallel.join(where)
 
     with console.stage("load"):
         pairs, ranges = formats.load_pairs(

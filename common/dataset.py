@@ -12,8 +12,6 @@ from common.errors import InputError
 import numpy as np
 import torch
 
-BLOCK = 4096  # frames at a time
-
 
 class Target(typing.NamedTuple):
     """Recorded windows as the losses need them."""
@@ -139,7 +137,7 @@ def _all_positions(poses, offsets, parents, pair_of_frame):
 
 
 def _blocks(count):
-    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+    return [slice(start, min(start + quaternion.BLOCK, count)) for start in range(0, count, quaternion.BLOCK)]
 
 
 def _check_lengths(pair, frame_range, count, held_out, sequence_length):

@@ -1,11 +1,12 @@
 """Where the training runs: the device, its number format, and how the CPU's threads and memory are used."""
 
 import ctypes
+import math
 import os
 import sys
 import time
 
-from common import console
+from common import console, parallel
 from common.errors import InputError
 
 import torch
@@ -19,6 +20,8 @@ KEPT, MOST_BEFORE_GLIBC_2_35 = 1 << 30, 1 << 25  # bytes
 
 def pick_device(name):
     """The torch device for "auto", "cpu", "cuda" or "mps"; auto takes the fastest there is."""
+    if parallel.world_size() > 1:
+        name = _device_of_process(name)
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(kind for kind, there in available.items() if there)
@@ -35,6 +38,18 @@ def pick_device(name):
         _use_few_threads()
         _keep_memory()
     return device
+
+
+def _device_of_process(name):
+    """Of several processes on a machine each has a CUDA device of its own; MPS has no way to talk to the others."""
+    if name == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if number >= count:
+        raise InputError(
+            f'--nproc_per_node: this machine has {count} CUDA device(s). Start as many, or use device = "cpu".'
+        )
+    return f"cuda:{number}"
 
 
 def describe(device):
@@ -66,13 +81,17 @@ def pick_precision(name, device):
     """True if the models should compute in bfloat16: where that is asked for, and not slower than float32."""
     if name != "bfloat16":
         return False
-    slower = _product_seconds(device, torch.bfloat16) / _product_seconds(device, torch.float32)
-    if slower > 1:
+    try:
+        slower = _product_seconds(device, torch.bfloat16) / _product_seconds(device, torch.float32)
+    except RuntimeError:  # some devices do not know it
+        slower = math.inf
+    refused = parallel.any_of(slower > 1, device)
+    if refused:
         console.note(
             f'precision = "bfloat16": this device multiplies matrices in it {slower:.1f} times slower than in '
             f"float32; training in float32."
         )
-    return slower <= 1
+    return not refused
 
 
 def _product_seconds(device, dtype):

@@ -16,6 +16,7 @@ def whole_file(path):
     Raises OSError, with `path` in it, where that is not possible; an older file is then left as it was.
     """
     path = Path(path)
+    path = path.resolve() if path.is_symlink() else path  # what a link points to is replaced, not the link
     partial = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
     try:
         yield partial
@@ -27,7 +28,8 @@ def whole_file(path):
             partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.strerror = error.strerror or str(error)  # Pillow gives a text only
-            error.filename, error.filename2 = str(path), None  # the name that the user knows
+            if error.filename in (None, str(partial)):
+                error.filename, error.filename2 = str(path), None  # the name that the user knows
         raise
 
 

@@ -56,13 +56,11 @@ class _Positions(torch.autograd.Function):
         rot_world, pos = torch.empty_like(rot_local), torch.zeros_like(rot_local[:3])
         rot_world[:, 0] = rot_local[:, 0]
         for level, parents in tree.levels:
-            torch.stack(
-                quaternion.mul_components(rot_world.index_select(1, parents), rot_local[:, level]),
-                out=rot_world[:, level],
-            )
+            product = quaternion.mul_components(rot_world.index_select(1, parents), rot_local[:, level])
+            rot_world[:, level] = torch.stack(product)
         bones = torch.stack(quaternion.rotate_components(rot_world.index_select(1, tree.parents), offsets[:, 1:]))
         for level, parents in tree.levels:
-            torch.add(pos.index_select(1, parents), bones[:, level.start - 1 : level.stop - 1], out=pos[:, level])
+            pos[:, level] = pos.index_select(1, parents) + bones[:, level.start - 1 : level.stop - 1]
         ctx.save_for_backward(rot_local, rot_world, bones)
         ctx.tree = tree
         return pos.index_select(1, tree.places)

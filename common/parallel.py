@@ -11,14 +11,9 @@ from torch import distributed
 
 
 def join(device):
-    """Meet the other processes, if torchrun started this one; returns the device of this process."""
-    if world_size() == 1:
-        return device
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return device
+    """Meet the other processes, if torchrun started this one with its device."""
+    if world_size() > 1:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
 
 def world_size():

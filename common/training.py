@@ -4,8 +4,9 @@ import collections
 import contextlib
 import math
 import random
+import warnings
 
-from common import parallel
+from common import console, parallel
 from common.errors import InputError
 
 import numpy as np
@@ -77,13 +78,14 @@ class Step:
         self.model = self.trained = _Model(nets, compute_losses, bfloat16)
         self.device = next(self.model.parameters()).device
         self.noise_shape, self.generator = noise_shape, generator
-        self.optimiser = _adam(self.model.parameters(), self.device)
+        recorded = self.device.type == "cuda" and parallel.world_size() == 1
+        self.optimiser = _adam(self.model.parameters(), self.device, recorded)
         self.check_after = 1 if self.device.type == "cpu" else CHECK_AFTER
         self.recent = []  # batches and losses that are still to be checked
         self.run = self._run
         if parallel.world_size() > 1:
             self.trained = nn.parallel.DistributedDataParallel(self.model)
-        elif self.device.type == "cuda":
+        elif recorded:
             self.run = _Recorded(self._run)
 
     def set_learning_rate(self, rate):
@@ -97,11 +99,11 @@ class Step:
         """Learn from a batch of windows (B,); returns the losses before that, and of how many windows they are."""
         noise = torch.randn((len(batch), *self.noise_shape), generator=self.generator)
         mine = parallel.share(batch)
-        noise = parallel.share(noise).to(self.device)
+        noise = self._on_device(parallel.share(noise))
         part = len(mine) * parallel.world_size() / len(batch)  # since the gradients of all processes are averaged
         if not len(mine):
             mine, noise = batch[:1], noise.new_zeros(1, *self.noise_shape)  # it has to take part, with weight 0
-        numbers = torch.tensor((kld_scale, part), dtype=torch.float32).to(self.device)
+        numbers = self._on_device(torch.tensor((kld_scale, part), dtype=torch.float32))
         try:
             losses = self.run(mine, noise, numbers)
         except (RuntimeError, MemoryError) as error:
@@ -116,6 +118,12 @@ class Step:
         if len(self.recent) >= self.check_after:
             self.check()
         return losses, part * len(batch) / parallel.world_size()
+
+    def _on_device(self, numbers):
+        """A tensor from the CPU on the device, without waiting for what that is still doing."""
+        if self.device.type == "cuda":
+            return numbers.pin_memory().to(self.device, non_blocking=True)
+        return numbers.to(self.device)
 
     def check(self):
         """Raise NotFiniteError if a loss since the last check is no number."""
@@ -163,15 +171,15 @@ def _out_of_memory(error):
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
-def _adam(parameters, device):
+def _adam(parameters, device, recorded):
     """Adam, as one operation over all parameters where this torch has that for the device."""
     parameters = list(parameters)
-    if device.type == "cuda":
+    if recorded:
         rate = torch.zeros((), device=device)
         return torch.optim.Adam(parameters, lr=rate, fused=True, capturable=True)
     try:
-        return torch.optim.Adam(parameters, lr=0.0, fused=device.type == "cpu")
-    except RuntimeError:  # before torch 2.4
+        return torch.optim.Adam(parameters, lr=0.0, fused=True)
+    except RuntimeError:  # on the CPU before torch 2.4, for one
         return torch.optim.Adam(parameters, lr=0.0)
 
 
@@ -192,6 +200,8 @@ class _Recorded:
             return self._warm_up(inputs)
         if size not in self.graphs:
             self.graphs[size] = self._record(inputs)
+        if self.graphs[size] is None:
+            return self.run(*inputs)
         graph, places, losses = self.graphs[size]
         for place, value in zip(places, inputs, strict=True):
             place.copy_(value)
@@ -203,13 +213,21 @@ class _Recorded:
         cannot be recorded."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        with torch.cuda.stream(stream), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*capturable")  # Adam is about to be recorded
             losses = self.run(*inputs)
         torch.cuda.current_stream().wait_stream(stream)
         return losses
 
     def _record(self, inputs):
+        """The graph, its places and its losses; None where this torch or driver cannot record the step."""
         places, graph = [value.clone() for value in inputs], torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
-            losses = self.run(*places)
+        try:
+            with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
+                losses = self.run(*places)
+        except RuntimeError as error:
+            if _out_of_memory(error):
+                raise
+            console.note(f"a step cannot be recorded here, which makes it slower: {str(error).splitlines()[0]}")
+            return None
         return graph, places, losses

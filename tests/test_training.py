@@ -3,6 +3,7 @@
 import csv
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,17 +32,18 @@ ARCHITECTURES = {
 }
 
 
+CPU = torch.device("cpu")
 HEAD = BODY[BODY.index("    JOINT Head") : BODY.index("  }\n  JOINT LeftLeg")]
 
 
-def both(name, takes, changes):
+def both(name, takes, changes, device=CPU):
     """A script's step and the plain nets with the same parameters, on windows of two takes."""
     constants = SMALL | changes
     script = load_script(name)
     script.__dict__.update(constants)
     targets = [1] if name == "vae_rnn" else [0, 1]
     ranges = [[(0, takes[0].frame_count)]]
-    windows = dataset.make_windows([takes], ranges, targets, script.sequence_length, 2, 0.2, torch.device("cpu"))
+    windows = dataset.make_windows([takes], ranges, targets, script.sequence_length, 2, 0.2, device)
     generator = training.seed_everything(1)
     pose_dims = [4 * take.skeleton.joint_count for take in takes]
     nets = script.make_models(pose_dims)
@@ -57,7 +59,8 @@ def both(name, takes, changes):
     )
     for key, net in plain.items():
         net.load_state_dict(nets[key].state_dict(), strict=True)
-    weights = torch.linspace(0.5, 1.5, takes[1].skeleton.joint_count)
+    nets = {key: net.to(device) for key, net in nets.items()}
+    weights = torch.linspace(0.5, 1.5, takes[1].skeleton.joint_count).to(device)
 
     def compute(nets, batch, noise, kld_scale):
         return script.compute_losses(nets, batch, noise, kld_scale, windows, weights)
@@ -259,6 +262,20 @@ def test_a_recorded_step_is_replayed_on_copies_of_its_inputs(monkeypatch):
     assert warm == [4, 4, 4, 2]  # libraries may set up other kernels for another size
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_recorded_steps_on_cuda_are_those_that_run_as_they_are(name, bodies):
+    curves = []
+    for recorded in (True, False):
+        made = both(name, [bodies["one"], bodies["two"]], {}, torch.device("cuda"))
+        if not recorded:
+            made.step.run = made.step._run
+        made.step.set_learning_rate(1e-3)
+        sizes = [8, 8, 8, 5] * 4
+        curves.append([made.step.train(made.windows.train[:size], 0.05)[0].tolist() for size in sizes])
+    np.testing.assert_allclose(*curves, rtol=1e-3)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # several processes
 
@@ -305,6 +322,7 @@ def test_two_processes_give_the_curve_of_one(name, tiny, tmp_path):
         }
 
 
+@pytest.mark.skipif(not shutil.which("pgrep"), reason="finds the processes of a run with pgrep")
 def test_a_process_that_ends_ends_the_run(tiny, tmp_path):
     run = torchrun("vae_rnn", tiny | {"epochs": 100000, "results_path": str(tmp_path / "r")}, 2, tmp_path)
     for line in run.stdout:

@@ -18,7 +18,6 @@ import torch
 
 MOST_JOINTS = 3000
 JOINT_FRAMES = 3_000_000  # that a file may have whatever its size; joints without channels take no place in it
-BLOCK = 4096  # frames at a time, where the intermediate results of a long take would fill the memory
 SHORTEST_FRAME, LONGEST_FRAME = 1e-5, 60.0  # seconds; beyond that, the frame time is damaged
 
 
@@ -340,8 +339,8 @@ def _local_rotations(joints, values):
     rot_local[..., 0] = 1.0
     for order, members in by_order.items():
         channels = [channels for _, channels in members]
-        for start in range(0, len(values), BLOCK):
-            block = slice(start, start + BLOCK)
+        for start in range(0, len(values), quaternion.BLOCK):
+            block = slice(start, start + quaternion.BLOCK)
             angles = torch.from_numpy(np.radians(values[block, channels]))
             rot_local[block, [joint for joint, _ in members]] = quaternion.from_euler(angles, order)
     return rot_local.numpy()

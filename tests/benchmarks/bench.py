@@ -29,6 +29,7 @@ import torch  # noqa: E402
 from conftest import load_script  # noqa: E402
 
 SCRIPTS = ("vae_rnn", "vae_rnn_deepfake")
+FORMATS = ("float32", "bfloat16")
 STEPS_A_TURN = 3
 VIEW = (90.0, -90.0, 1.0, 4.0)
 
@@ -47,7 +48,7 @@ def main():
     waiting(takes)
     if options.device == "cpu":
         print()
-        processes(takes, options.rounds)
+        processes(takes)
     if options.long:
         print()
         ten_hours()
@@ -128,6 +129,8 @@ def training_steps(takes, options):
         cells = [f"{worker.median():.0f} ({min(worker.times):.0f})" for worker in workers]
         shorter = [cells[2], f"{plain / workers[2].median():.2f}"] if half else ["no gain here", ""]
         row(f"  {name}", *cells[:2], f"{plain / ours:.2f}", *shorter)
+        windows = (min(formats.load_mocap(take).frame_count for take in takes) * 0.8 - 64) / 2
+        row("    an epoch of it, s", *(f"{worker.median() * windows / 16 / 1000:.0f}" for worker in workers[:2]))
         row("    memory of the process, MB", *(f"{worker.megabytes:.0f}" for worker in workers[:2]))
         for worker in workers:
             worker.end()
@@ -140,10 +143,12 @@ def training_steps(takes, options):
 def batch_sizes(takes):
     for size in (16, 64, 256):
         for name in SCRIPTS:
-            worker = Worker("ours", name, "float32", "cuda", str(size), *takes)
-            take_turns([worker], 20)
-            row(f"  {name}, batch {size}: steps per second", "", f"{1000 / worker.median():.1f}")
-            worker.end()
+            workers = [Worker("ours", name, precision, "cuda", str(size), *takes) for precision in FORMATS]
+            take_turns(workers, 20)
+            rates = [f"{1000 / worker.median():.1f}" for worker in workers]
+            row(f"  {name}, batch {size}: steps per second", "", rates[0], "", rates[1])
+            for worker in workers:
+                worker.end()
 
 
 def share(name, takes, milliseconds):
@@ -198,28 +203,31 @@ def gigaflops_of_step(name, script, pose_dims, batch=16):
     return (encoder(2 * batch) + sum(map(decoder, pose_dims))) / 1e9
 
 
-def processes(takes, rounds):
+def processes(takes):
     """A step of the same global batch by one process and by two, each with one thread."""
     row("training step with torchrun, one thread each, ms", "1 process", "2 processes", "ratio")
     for name in SCRIPTS:
-        times = [torchrun_epoch(name, takes, count, rounds) for count in (1, 2)]
-        row(f"  {name}", *(f"{value:.0f}" for value in times), f"{times[0] / times[1]:.2f}")
+        for batch_size in (16, 64):
+            times = [torchrun_step(name, takes, count, batch_size) for count in (1, 2)]
+            row(f"  {name}, batch {batch_size}", *(f"{value:.0f}" for value in times), f"{times[0] / times[1]:.2f}")
         script = load_script(name)
         nets = script.make_models([4 * formats.load_mocap(take).skeleton.joint_count for take in takes])
         count = sum(parameter.numel() for net in nets.values() for parameter in net.parameters())
         row("    gradients that every process sends a step, MB", f"{4 * count / 1e6:.1f}")
 
 
-def torchrun_epoch(name, takes, count, rounds):
-    """Milliseconds a step in a run of the script itself, the least of its epochs."""
+def torchrun_step(name, takes, count, batch_size):
+    """Milliseconds a step in a run of the script itself, in the fastest of its epochs."""
+    frames = min(formats.load_mocap(take).frame_count for take in takes)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}"]
         settings = {
             "mocap_files": [takes],
-            "mocap_valid_frame_ranges": [[[10, 1010]]],
-            "sequence_offset": 8,
+            "batch_size": batch_size,
+            "sequence_offset": 5,
             "test_percentage": 0.0,
-            "epochs": max(2, rounds // 3),
+            "epochs": 3,
+            "save_weights": False,
             "results_path": folder,
             "export_seq_length": 1,
             "device": "cpu",
@@ -232,9 +240,11 @@ def torchrun_epoch(name, takes, count, rounds):
             encoding="utf-8",
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
+    if run.returncode:
+        raise SystemExit(f"{name} with {count} processes failed:\n{run.stderr}")
     epochs = [float(line.split()[-1]) for line in run.stdout.splitlines() if line.startswith("epoch ")]
-    steps = -(-((1000 - 64) // 8 + 1) // 16)
-    return 1000 * min(epochs) / steps
+    windows = (frames - 64) // 5 + 1
+    return 1000 * min(epochs) / -(-windows // batch_size)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -343,8 +353,6 @@ def ten_hours():
 
 
 def train_for(hours):
-    import resource
-
     import step_worker
 
     takes = [synthetic(round(hours * 3600 * 50), 57) for _ in (1, 2)]
@@ -357,9 +365,8 @@ def train_for(hours):
         start = time.perf_counter()
         next(steps)
         seconds.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     raw = sum(take.rot_local.size for take in takes) * 4 / 2**20
-    print(json.dumps([1000 * statistics.median(seconds[2:]), peak, raw]))
+    print(json.dumps([1000 * statistics.median(seconds[2:]), step_worker.peak_megabytes(), raw]))
 
 
 if __name__ == "__main__":

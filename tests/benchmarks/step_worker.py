@@ -7,10 +7,14 @@ it stands: windows copied, a DataLoader, `nn.LSTM`, kinematics joint by joint, l
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:
+    resource = None
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
@@ -34,11 +38,17 @@ def main():
         for _ in range(int(line)):
             start = time.perf_counter()
             next(steps)
-            if device.type == "cuda":
-                torch.cuda.synchronize()
+            if device.type != "cpu":
+                getattr(torch, device.type).synchronize()
             times.append(1000 * (time.perf_counter() - start))
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print("times", json.dumps({"milliseconds": times, "megabytes": memory}), flush=True)
+        print("times", json.dumps({"milliseconds": times, "megabytes": peak_megabytes()}), flush=True)
+
+
+def peak_megabytes():
+    """The most memory that this process had; 0 on Windows, which has another way to ask."""
+    if resource is None:
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def pose_dims(pairs):
