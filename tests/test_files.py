@@ -43,7 +43,7 @@ def test_a_file_that_another_program_holds_is_tried_again(tmp_path, monkeypatch)
     monkeypatch.setattr(files, "PAUSE", 0)
     files.write_text(path, "new")
     assert (path.read_text(), len(calls)) == ("new", 3)
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(13, "denied", "x")))
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(13, "denied")))
     with pytest.raises(PermissionError) as caught:
         files.write_text(path, "newer")
     assert caught.value.filename == str(path)
