@@ -6,7 +6,6 @@ Both scripts on the bundled duet, with a small model.
 """
 
 import argparse
-import os
 import re
 import statistics
 import subprocess
@@ -53,7 +52,8 @@ def soak(name, epochs):
 def look(process, line):
     """Epoch, memory in MB, open files, and seconds of the epoch."""
     kilobytes = re.search(r"VmRSS:\s*(\d+)", Path(f"/proc/{process}/status").read_text())[1]
-    return int(line.split()[1]), int(kilobytes) / 1024, len(os.listdir(f"/proc/{process}/fd")), float(line.split()[-1])
+    files = len(list(Path(f"/proc/{process}/fd").iterdir()))
+    return int(line.split()[1]), int(kilobytes) / 1024, files, float(line.split()[-1])
 
 
 if __name__ == "__main__":
