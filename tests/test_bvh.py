@@ -161,8 +161,6 @@ def test_names_are_the_rest_of_the_line(tmp_path, name):
     write_body(tmp_path / "take.bvh", 3, body=BODY.replace("JOINT LeftArm", f"JOINT  {name}  "))
     take = bvh.load_bvh(tmp_path / "take.bvh")
     assert take.skeleton.joint_names[2:4] == [name, f"{name}_Nub"]
-    bvh.save_bvh(take, tmp_path / "again.bvh")
-    assert bvh.load_bvh(tmp_path / "again.bvh").skeleton.joint_names == take.skeleton.joint_names
 
 
 def test_old_encodings_are_read(tmp_path):
