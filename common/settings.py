@@ -198,9 +198,13 @@ def _shown(value):
 def save_config(config, script_path, path):
     """Write the effective settings, and which script they are for, as JSON."""
     content = {"script": Path(script_path).name, **config}
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    # what UTF-8 cannot hold, such as a path from a console of another encoding, becomes an escape that JSON knows
-    files.write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    files.write_text(path, _as_utf8(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
+
+
+def _as_utf8(text):
+    """The text with an escape for what UTF-8 cannot hold, as Python and JSON know it: where the system's encoding is
+    ASCII, Python makes halves of characters of all others on the command line."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _parse_override(argument, constants):
@@ -227,7 +231,7 @@ def _parse_value(text, is_text):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as that "1if" is no good style
-            return ast.literal_eval(text)
+            return ast.literal_eval(_as_utf8(text))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 

@@ -122,6 +122,11 @@ def test_config_is_json_with_the_script(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8")) == {"script": "vae_rnn.py", **CONSTANTS}
 
 
+def test_names_from_a_console_of_another_encoding_are_taken():
+    given = "d\udcc3\udca4nçe.bvh"  # what Python makes of "dä" in UTF-8 where the system says ASCII
+    assert configure(f"--mocap_files=[['{given}', 'b']]")["mocap_files"] == [[given, "b"]]
+
+
 def test_config_holds_paths_from_a_console_of_another_encoding(tmp_path):
     config = CONSTANTS | {"results_path": "d\udcc3\udca4nçe"}
     settings.save_config(config, "vae_rnn.py", tmp_path / "config.json")
