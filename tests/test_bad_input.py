@@ -1,6 +1,7 @@
 """What a user can get wrong: each ends before training, with exit code 2 and one clear message."""
 
 import ast
+import json
 import os
 import pickle
 import sys
@@ -97,6 +98,17 @@ def test_a_console_of_another_encoding_is_no_mistake(tiny, duet, encoding):
     files = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1}
     done = start_script("vae_rnn", tiny | files, PYTHONIOENCODING=encoding)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_system_that_knows_ascii_only_is_no_mistake(name, tiny, duet):
+    (duet / "one.bvh").rename(duet / "日本.bvh")
+    given = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1, "results_path": "dänçe test"}
+    system = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    done = start_script(name, tiny | given, cwd=duet, **system)
+    assert done.returncode == 0, done.stderr
+    assert list((duet / "dänçe test" / "anims").glob("orig_*.gif"))
+    assert json.loads((duet / "dänçe test" / "config.json").read_text(encoding="utf-8"))["script"] == f"{name}.py"
 
 
 def test_joints_that_differ_are_named_where_one_encoder_serves_both(tiny, duet, monkeypatch, capsys):

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 MOST_JOINTS = 3000
+LONGEST_NAME = 20_000  # characters; End Sites repeat their parent's
 JOINT_FRAMES = 3_000_000  # that a file may have whatever its size; joints without channels take no place in it
 BLOCK = 4096  # frames at a time, where the intermediate results of a long take would fill the memory
 SHORTEST_FRAME, LONGEST_FRAME = 1e-5, 60.0  # seconds; beyond that, the frame time is damaged
@@ -115,7 +116,7 @@ def _parse_hierarchy(path, lines):
             if roots[-1][open_joints.pop()]["offset"] is None:
                 words.fail("the joint that ends here has no OFFSET")
         elif not open_joints:
-            words.fail(f"expected ROOT, found {keyword!r}")
+            words.fail(f"expected ROOT, found {keyword[:30]!r}")
         elif keyword == "OFFSET":
             roots[-1][open_joints[-1]]["offset"] = [words.number() for _ in range(3)]
         elif keyword == "CHANNELS":
@@ -125,7 +126,7 @@ def _parse_hierarchy(path, lines):
             joint["channels"] = words.channels()
             joint["end_site"] &= not joint["channels"]  # an end that moves is a joint
         else:
-            words.fail(f"expected JOINT, End Site, OFFSET, CHANNELS or a brace, found {keyword!r}")
+            words.fail(f"expected JOINT, End Site, OFFSET, CHANNELS or a brace, found {keyword[:30]!r}")
     if open_joints:
         words.fail(f"{len(open_joints)} closing brace(s) missing before MOTION")
     if not roots:
@@ -172,7 +173,7 @@ class _Words:
 
     def expect(self, expected):
         if (word := self.word()).upper() != expected:
-            self.fail(f"expected {expected!r}, found {word!r}")
+            self.fail(f"expected {expected!r}, found {word[:30]!r}")
 
     def rest_of_line(self):
         """The rest of the line; an opening brace at its end is left for the next word, if it is the joint's."""
@@ -180,6 +181,8 @@ class _Words:
         stem = name[:-1].rstrip()
         if name.endswith("{") and (not stem or stem != name[:-1] or not self._brace_follows()):
             name, self.line, self.column = stem, "{", 0
+        if len(name) > LONGEST_NAME:
+            self.fail(f"a name has at most {LONGEST_NAME} characters, not {len(name)}")
         return name
 
     def _brace_follows(self):
@@ -193,7 +196,7 @@ class _Words:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            self.fail(f"expected a number, found {word!r}")
+            self.fail(f"expected a number, found {word[:30]!r}")
         return value
 
     def channels(self):
@@ -204,7 +207,7 @@ class _Words:
         for word in (self.word() for _ in range(int(count))):
             name = CHANNEL_NAMES.get(word.lower())
             if name is None:
-                self.fail(f"unknown channel {word!r}; known are {', '.join(POSITIONS + ROTATIONS)}")
+                self.fail(f"unknown channel {word[:30]!r}; known are {', '.join(POSITIONS + ROTATIONS)}")
             if name in names:
                 self.fail(f"a joint has the channel {name} twice")
             names.append(name)
@@ -226,7 +229,7 @@ def _parse_motion(path, line_number, text, channel_count):
     if frame_count < 1 or not SHORTEST_FRAME <= frame_time <= LONGEST_FRAME:
         raise InputError(
             f"{path}, line {line_number}: needs at least one frame, and a frame time from {SHORTEST_FRAME} to "
-            f"{LONGEST_FRAME} seconds; found Frames {head[1]} and Frame Time {head[2]}."
+            f"{LONGEST_FRAME} seconds; found Frames {head[1][:30]} and Frame Time {head[2][:30]}."
         )
     rows = text[head.end() :]
     first_row = line_number + text.count("\n", 0, head.end())
