@@ -1,4 +1,8 @@
-"""What the user sees while a script runs: stages with their seconds, notes, and a progress bar."""
+"""What the user sees while a script runs: stages with their seconds, notes, and a progress bar.
+
+All that is printed passes `printable`: names come from files that anybody may have made, and a name can hold what turns
+a terminal's colours, title or cursor.
+"""
 
 import contextlib
 import sys
@@ -8,6 +12,8 @@ from common import parallel
 
 from tqdm import tqdm
 
+LONGEST = 10_000  # characters; a list of all joints of a body takes a tenth of it
+
 
 @contextlib.contextmanager
 def stage(name):
@@ -15,7 +21,8 @@ def stage(name):
     line(f"--- {name}")
     start = time.perf_counter()
     yield
-    line(f"--- {name}: done in {time.perf_counter() - start:.1f} s\n")
+    line(f"--- {name}: done in {time.perf_counter() - start:.1f} s")
+    line("")
 
 
 def note(message):
@@ -26,8 +33,17 @@ def note(message):
 def line(text):
     """Print a line that a progress bar on the same terminal does not break."""
     if parallel.rank() == 0:
-        tqdm.write(text, file=sys.stdout)
+        tqdm.write(printable(text), file=sys.stdout)
         sys.stdout.flush()
+
+
+def printable(text):
+    """The text on one line, with an escape as \\x1b for each character that is not to be seen, and not endless."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def progress(total, unit, done=0):

@@ -1,11 +1,13 @@
-"""Files that are written whole or not at all, whatever happens meanwhile."""
+"""Files that are written whole or not at all, whatever happens meanwhile; and JSON from anybody, read with care."""
 
 import contextlib
+import json
 import os
 import secrets
 import time
 from pathlib import Path
 
+LARGEST_JSON = 1_000_000  # bytes; a weight for each of 3000 joints takes a tenth of it
 ATTEMPTS, PAUSE = 10, 0.1  # seconds; on Windows a file that another program reads cannot be replaced
 
 
@@ -48,3 +50,29 @@ def write_text(path, text):
     """Write a text file, UTF-8, with the line ends that it has."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_json(path):
+    """What a JSON file holds. Raises ValueError, saying what is wrong, where it is no JSON, too large, too deep, has a
+    name twice in one object, or holds a number that is none."""
+    with Path(path).open("rb") as file:
+        data = file.read(LARGEST_JSON + 1)
+    if len(data) > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON} bytes")
+    try:
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_distinct, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("its brackets nest too deep") from None
+
+
+def _distinct(pairs):
+    found = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"it has {name[:100]!r} twice")
+        found[name] = value
+    return found
+
+
+def _refuse(word):
+    raise ValueError(f"{word} is no number")

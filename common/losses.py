@@ -3,15 +3,15 @@
 Shapes: B batch, T frames, J joints, D pose_dim, Z latent.
 """
 
-import json
-import math
 from pathlib import Path
 
-from common import kinematics, quaternion
+from common import files, kinematics, quaternion
 from common.errors import InputError
 from common.mocap import without_namespace
 
 import torch
+
+LARGEST_WEIGHT = 1_000_000  # of a joint
 
 
 def pose_losses(prediction, target, joint_weights):
@@ -98,9 +98,9 @@ def _read_weights(path):
     if not path.is_file():
         raise FileNotFoundError(2, "no such file; check mocap_loss_weights_file", str(path))
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"mocap_loss_weights_file {path}: is no JSON file ({error}).") from error
+        content = files.read_json(path)
+    except ValueError as error:
+        raise InputError(f"mocap_loss_weights_file {path}: is no JSON file of use here ({error}).") from error
     given = content.get("joint_loss_weights") if isinstance(content, dict) else None
     if not isinstance(given, (list, dict)):
         raise InputError(
@@ -111,10 +111,10 @@ def _read_weights(path):
 
 
 def _number(path, which, value):
-    valid = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    valid = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LARGEST_WEIGHT
     if not valid:
         raise InputError(
-            f"mocap_loss_weights_file {path}: the weight of joint {which!r} is {value!r}; expected a number "
-            f"of at least 0."
+            f"mocap_loss_weights_file {path}: the weight of joint {which!r} is {repr(value)[:100]}; expected a number "
+            f"from 0 to {LARGEST_WEIGHT}."
         )
     return float(value)

@@ -8,6 +8,7 @@ import ast
 import difflib
 import json
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from common.errors import InputError
 
 MAX_VALUE_LENGTH = 100_000  # characters; longer than any sensible list of files
 LARGEST = 2**60  # of any number
+SHOWN = 200  # characters of a wrong value that a message repeats
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def _is_list(value, item):
 
 
 def _is_text(value):
-    return isinstance(value, str) and value != ""
+    return isinstance(value, str) and value != "" and "\0" not in value  # which no name of a file can hold
 
 
 def _or_none(rule):
@@ -184,25 +186,39 @@ def check(name, value):
     """Raise InputError if a constant's value is not of the kind it has to be."""
     rule = RULES[name]
     if not rule.fits(value):
-        raise InputError(f"{name} = {value!r}: expected {rule.expected}.")
+        raise InputError(f"{name} = {_shown(value)}: expected {rule.expected}.")
+
+
+def _shown(value):
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of too many digits"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def save_config(config, script_path, path):
     """Write the effective settings, and which script they are for, as JSON."""
     content = {"script": Path(script_path).name, **config}
-    files.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    files.write_text(path, _as_utf8(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
+
+
+def _as_utf8(text):
+    """The text with an escape for what UTF-8 cannot hold, as Python and JSON know it: where the system's encoding is
+    ASCII, Python makes halves of characters of all others on the command line."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _parse_override(argument, constants):
     name, equals, text = argument.removeprefix("--").partition("=")
     if not argument.startswith("--") or not equals:
         raise InputError(
-            f"cannot read the argument {argument!r}: settings are given as --name=value, without blanks "
+            f"cannot read the argument {_shown(argument)}: settings are given as --name=value, without blanks "
             f"around '='; put quotes around the whole if the value holds blanks or brackets."
         )
     if name not in constants:
         nearest = difflib.get_close_matches(name, constants, n=1, cutoff=0.0)[0]
-        raise InputError(f"there is no setting named {name!r}; the nearest is {nearest!r}. --help lists all.")
+        raise InputError(f"there is no setting named {_shown(name)}; the nearest is {nearest!r}. --help lists all.")
     if len(text) > MAX_VALUE_LENGTH:
         raise InputError(f"--{name}: the value is longer than {MAX_VALUE_LENGTH} characters.")
     return name, _parse_value(text, RULES[name].is_text)
@@ -215,8 +231,10 @@ def _parse_value(text, is_text):
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as that "1if" is no good style
+            return ast.literal_eval(_as_utf8(text))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 
 

@@ -1,166 +1,71 @@
 """What a user can get wrong: each ends before training, with exit code 2 and one clear message."""
 
+import ast
 import json
 import os
 import pickle
 import sys
+from pathlib import Path
+
+from common import console, errors, export
 
 import pytest
 import torch
-from conftest import PROJECT, SCRIPTS, run_here, start_script, write_body
+from conftest import PROJECT, SCRIPTS, run_here, start_script
+from mistakes import ELSEWHERE, MISTAKES, NOTES, edit, pickle_payload
 
-
-def edit(path, change):
-    path.write_text(change(path.read_text()))
-
-
-def nan_in_a_frame(duet):
-    edit(duet / "one.bvh", lambda text: text.rstrip().rpartition(" ")[0] + " nan\n")
-
-
-def json_file(duet, text):
-    (duet / "joints.json").write_text(text)
-
-
-class Payload:
-    """Unpickled, it would leave a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-def pickle_payload(duet):
-    with (duet / "weights").open("wb") as file:
-        pickle.dump(Payload(duet / "executed"), file)
-
-
-def torch_payload(duet):
-    torch.save({"x": torch.zeros(1), "y": Payload(duet / "executed")}, duet / "weights")
-
-
-def read_only(duet):
-    (duet / "results").write_text("a file where the folder would be")
-
-
-WEIGHTS = {"load_weights": True, "encoder_weights_file": "{duet}/weights"}
-
-BUNDLED = ["duet_dancer1.fbx", "duet_dancer2.fbx"]
-
-# name: settings, what is done to the folder, what the message must hold
-MISTAKES = {
-    "missing file": ({"mocap_files": [["one.bvh", "three.bvh"]]}, None, ["three.bvh", "mocap_files"]),
-    "missing folder": ({"mocap_file_path": "{duet}/nowhere"}, None, ["nowhere", "mocap_file_path"]),
-    "a folder for a file": ({"mocap_files": [["one.bvh", "."]]}, None, ["supported: .fbx, .bvh"]),
-    "wrong ending": ({"mocap_files": [["one.bvh", "two.c3d"]]}, None, ["two.c3d", "'.c3d'", ".bvh"]),
-    "fbx of text": (
-        {"mocap_files": [["one.fbx", "two.bvh"]]},
-        lambda d: (d / "one.fbx").write_text("hello"),
-        ["one.fbx", "FBX"],
-    ),
-    "fbx truncated": (
-        {"mocap_files": [["one.fbx", "two.bvh"]]},
-        lambda d: (d / "one.fbx").write_bytes((PROJECT / "data/mocap/duet_dancer1.fbx").read_bytes()[:50_000]),
-        ["one.fbx", "Export the recording again"],
-    ),
-    "no such take": (
-        {"mocap_file_path": str(PROJECT / "data/mocap"), "mocap_files": [BUNDLED], "mocap_take": "Take 9"},
-        None,
-        ["duet_dancer1.fbx", "Take 9"],
-    ),
-    "no such skeleton in an fbx": (
-        {"mocap_file_path": str(PROJECT / "data/mocap"), "mocap_files": [["duet_dancer1.fbx#2", BUNDLED[1]]]},
-        None,
-        ["duet_dancer1.fbx", "1 skeleton"],
-    ),
-    "no such skeleton in a bvh": ({"mocap_files": [["one.bvh#Anna", "two.bvh"]]}, None, ["one.bvh", "'Anna'", "Hips"]),
-    "no sdk": (
-        {"mocap_file_path": str(PROJECT / "data/mocap"), "mocap_files": [BUNDLED], "fbx_backend": "sdk"},
-        None,
-        ["fbxsdkpy", "builtin"],
-    ),
-    "empty file": ({}, lambda d: (d / "one.bvh").write_text(""), ["one.bvh", "empty"]),
-    "truncated file": ({}, lambda d: edit(d / "two.bvh", lambda t: t[: len(t) // 2]), ["two.bvh, line"]),
-    "binary file": ({}, lambda d: (d / "one.bvh").write_bytes(bytes(range(256)) * 9), ["one.bvh", "binary"]),
-    "headerless file": ({}, lambda d: edit(d / "one.bvh", lambda t: t.split("MOTION")[1]), ["one.bvh, line 1"]),
-    "nan": ({}, nan_in_a_frame, ["one.bvh, line 160", "nan"]),
-    "range outside": ({"mocap_valid_frame_ranges": [[[0, 101]]]}, None, ["mocap_valid_frame_ranges", "100 frames"]),
-    "range reversed": ({"mocap_valid_frame_ranges": [[[50, 10]]]}, None, ["[50, 10]", "100 frames"]),
-    "range shorter than a window": (
-        {"mocap_valid_frame_ranges": [[[0, 7]]]},
-        None,
-        ["mocap_valid_frame_ranges", "[0, 7]", "sequence_length = 8"],
-    ),
-    "ranges overlapping": ({"mocap_valid_frame_ranges": [[[0, 60], [50, -1]]]}, None, ["share the frames 50 to 59"]),
-    "ranges and pairs differ": (
-        {"mocap_valid_frame_ranges": [[[0, -1]], [[0, -1]]]},
-        None,
-        ["mocap_valid_frame_ranges has 2", "mocap_files has 1"],
-    ),
-    "a level of brackets missing": ({"mocap_valid_frame_ranges": [[0, -1]]}, None, ["[[[0, -1]]]"]),
-    "a file name where a pair belongs": ({"mocap_files": ["one.bvh", "two.bvh"]}, None, ["a pair of file names"]),
-    "frame rates differ": (
-        {},
-        lambda d: write_body(d / "two.bvh", fps=60),
-        ["has 50 frames", "two.bvh has 59.999", "mocap_fps"],
-    ),
-    "weights too few": (
-        {"mocap_loss_weights_file": "{duet}/joints.json"},
-        lambda d: json_file(d, json.dumps({"joint_loss_weights": [1, 2]})),
-        ["joints.json", "has 2 weights", "12 joints"],
-    ),
-    "weights not json": (
-        {"mocap_loss_weights_file": "{duet}/joints.json"},
-        lambda d: json_file(d, "{'joint_loss_weights'"),
-        ["mocap_loss_weights_file", "joints.json", "no JSON"],
-    ),
-    "weights missing": ({"mocap_loss_weights_file": "{duet}/no.json"}, None, ["no.json", "mocap_loss_weights_file"]),
-    "model weights missing": (WEIGHTS, None, ["weights", "encoder_weights_file"]),
-    "model weights of text": (WEIGHTS, lambda d: (d / "weights").write_text("hello"), ["encoder_weights_file"]),
-    "model weights empty": (WEIGHTS, lambda d: (d / "weights").write_text(""), ["encoder_weights_file"]),
-    "model weights with a pickle": (WEIGHTS, pickle_payload, ["encoder_weights_file", "safely"]),
-    "model weights with a payload": (WEIGHTS, torch_payload, ["encoder_weights_file", "safely"]),
-    "model weights of no names": (
-        WEIGHTS,
-        lambda d: torch.save([torch.zeros(1)], d / "weights"),
-        ["encoder_weights_file", "named tensors"],
-    ),
-    "model weights of another model": (
-        WEIGHTS,
-        lambda d: torch.save({"fc_mu.weight": torch.zeros(1)}, d / "weights"),
-        ["encoder_weights_file", "does not fit the model", "config.json"],
-    ),
-    "sequence_length 0": ({"sequence_length": 0}, None, ["sequence_length = 0", "at least 1"]),
-    "batch_size too large": ({"batch_size": 1000}, None, ["batch_size = 1000", "training set of 37 windows"]),
-    "test_percentage too large": ({"test_percentage": 1.2}, None, ["test_percentage = 1.2", "0 to below 1"]),
-    "test_percentage negative": ({"test_percentage": -0.1}, None, ["test_percentage = -0.1"]),
-    "results not writable": ({}, read_only, ["results_path", "cannot be written"]),
-    "nothing to do": ({"epochs": 0}, None, ["epochs = 0", "load_weights"]),
-    "no such pair to export": ({"export_seq_index": 1}, None, ["export_seq_index = 1", "1 pair"]),
-    "no such device": ({"device": "cuda:99"}, None, ['device = "cuda:99"', '"auto"']),
-    "an export format that is none": ({"export_formats": ["glb"]}, None, ["export_formats", '["fbx", "bvh"]']),
-}
+RUN, TOLD_AT = set(), set()  # entries of the tables, and the places (file, line) that their messages come from
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize(("settings", "damage", "words"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_has_one_clear_message(name, settings, damage, words, tiny, duet, monkeypatch, capsys):
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch, capsys):
+    settings, damage, words = MISTAKES[mistake]
     if damage:
         damage(duet)
     settings = {
         key: value.replace("{duet}", str(duet)) if isinstance(value, str) else value for key, value in settings.items()
     }
+    describe = errors._describe
+    monkeypatch.setattr(errors, "_describe", lambda error: TOLD_AT.add(raised_at(error)) or describe(error))
     assert run_here(name, tiny | settings, monkeypatch) == 2
     told = capsys.readouterr()
     assert told.err.startswith("\nerror: ")
     assert told.err.count("\n") == 2  # one message, on one line
+    assert len(told.err) < 1000
+    assert told.err[1:-1].isprintable()
     for word in words:
         assert word in told.err
     assert "epoch 1" not in told.out
     assert not (duet / "executed").exists()
     assert not (duet / "results").is_dir() or not list((duet / "results").rglob("*weights_epoch*"))
+    RUN.add(mistake)
+
+
+def raised_at(error):
+    place = error.__traceback__
+    while place.tb_next:
+        place = place.tb_next
+    return Path(place.tb_frame.f_code.co_filename).name, place.tb_lineno
+
+
+@pytest.mark.parametrize("noted", NOTES)
+def test_what_stops_nothing_is_noted(noted, tiny, duet, monkeypatch, capsys):
+    settings, damage, words = NOTES[noted]
+    if damage:
+        damage(duet)
+
+    def note(message, write=console.note):
+        caller = sys._getframe(1)
+        TOLD_AT.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
+        write(message)
+
+    monkeypatch.setattr(console, "note", note)
+    monkeypatch.setattr(export, "export_clip", lambda *_: None)
+    assert run_here("vae_rnn", tiny | {"epochs": 1, "batch_size": 8} | settings, monkeypatch) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert any(all(word in line for word in words) for line in notes), notes
+    RUN.add(noted)
 
 
 def test_the_payloads_of_these_tests_would_do_harm(duet):
@@ -195,6 +100,17 @@ def test_a_console_of_another_encoding_is_no_mistake(tiny, duet, encoding):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_system_that_knows_ascii_only_is_no_mistake(name, tiny, duet):
+    (duet / "one.bvh").rename(duet / "日本.bvh")
+    given = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1, "results_path": "dänçe test"}
+    system = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    done = start_script(name, tiny | given, cwd=duet, **system)
+    assert done.returncode == 0, done.stderr
+    assert list((duet / "dänçe test" / "anims").glob("orig_*.gif"))
+    assert json.loads((duet / "dänçe test" / "config.json").read_text(encoding="utf-8"))["script"] == f"{name}.py"
+
+
 def test_joints_that_differ_are_named_where_one_encoder_serves_both(tiny, duet, monkeypatch, capsys):
     edit(duet / "two.bvh", lambda text: text.replace("JOINT RightArm", "JOINT ArmR"))
     assert run_here("vae_rnn_deepfake", tiny, monkeypatch) == 2
@@ -224,3 +140,43 @@ def test_the_project_folder_is_left_as_it_was(tiny, duet, monkeypatch):
     before = sorted(PROJECT.glob("*"))
     run_here("vae_rnn", tiny, monkeypatch)
     assert sorted(PROJECT.glob("*")) == before
+
+
+def test_a_setting_without_a_value(monkeypatch, capsys):
+    for argument in ("--epochs", "epochs=3", "-e", "--", "\x1b[2J"):
+        monkeypatch.setattr("conftest.arguments", lambda *_, given=argument: [given])
+        assert run_here("vae_rnn", {}, monkeypatch) == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"\nerror: cannot read the argument {argument!r}: settings are given as --name=value")
+
+
+def test_a_device_that_does_not_start(tiny, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("no driver\nand more")))
+    assert run_here("vae_rnn", tiny | {"device": "cuda"}, monkeypatch) == 2
+    assert capsys.readouterr().err == '\nerror: device = "cuda": no driver; use "auto".\n'
+
+
+def messages():
+    """The source of everything in common/ that a user may be told: {(file, first line, last line): source}."""
+    found = {}
+    for path in sorted((PROJECT / "common").glob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            text = ast.unparse(node) if isinstance(node, (ast.Raise, ast.Expr)) else ""
+            if text.startswith(("raise InputError(", "raise FileNotFoundError(", "console.note(")):
+                found[path.name, node.lineno, node.end_lineno] = text
+    return found
+
+
+def test_the_tables_have_every_message():
+    if {*MISTAKES, *NOTES} != RUN:
+        pytest.skip("the tests of the tables have not all been run before")
+    missing = {
+        place: text
+        for place, text in messages().items()
+        if not any(file == place[0] and place[1] <= line <= place[2] for file, line in TOLD_AT)
+    }
+    for words, test in ELSEWHERE.items():
+        assert any(words in text for text in missing.values()), f"{words!r}, tested by {test}, is in no other message"
+    assert not [text for text in missing.values() if not any(words in text for words in ELSEWHERE)]

@@ -84,7 +84,7 @@ def test_a_single_frame_and_a_single_joint_keep_their_place(tmp_path, frame_coun
 
 
 def test_long_runs_of_blanks_are_read_at_once(tmp_path):
-    name = "a" + 100_000 * " " + "b"
+    name = "a" + 19_000 * " " + "b"
     write_body(tmp_path / "take.bvh", 2, body=BODY.replace("LeftArm", name))
     assert bvh.load_bvh(tmp_path / "take.bvh").skeleton.joint_names[2] == name
 
@@ -161,8 +161,6 @@ def test_names_are_the_rest_of_the_line(tmp_path, name):
     write_body(tmp_path / "take.bvh", 3, body=BODY.replace("JOINT LeftArm", f"JOINT  {name}  "))
     take = bvh.load_bvh(tmp_path / "take.bvh")
     assert take.skeleton.joint_names[2:4] == [name, f"{name}_Nub"]
-    bvh.save_bvh(take, tmp_path / "again.bvh")
-    assert bvh.load_bvh(tmp_path / "again.bvh").skeleton.joint_names == take.skeleton.joint_names
 
 
 def test_old_encodings_are_read(tmp_path):
@@ -244,6 +242,9 @@ BROKEN = {
     "channels twice": (lambda t: t.replace("CHANNELS 6", "CHANNELS 1 Xposition\nCHANNELS 6"), "already"),
     "frame time absurd": (lambda t: re.sub("Time: .*", "Time: 5e-324", t), "frame time from"),
     "unknown keyword": (lambda t: t.replace("JOINT Spine", "BONE Spine"), "line 6: .*'BONE'"),
+    "endless name": (lambda t: t.replace("Spine", "x" * 30_000), "line 6: a name has at most 20000 characters, not 30"),
+    "endless word": (lambda t: t.replace("JOINT", "x" * 30_000), "line 6: .*'X{30}'[.]"),
+    "endless number": (lambda t: t.replace("Frames: 100", "Frames: " + "9" * 30_000), "found Frames 9{30} and"),
     "joint without a name": (lambda t: t.replace("JOINT Spine", "JOINT"), "line 6: JOINT has no name"),
     "joint outside": (lambda t: t.replace("ROOT", "JOINT"), "line 2"),
     "two roots nested": (lambda t: t.replace("JOINT Spine", "ROOT Spine"), "line 6"),

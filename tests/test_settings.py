@@ -2,6 +2,7 @@ import ast
 import json
 import re
 import sys
+import time
 
 from common import settings
 from common.errors import InputError
@@ -77,13 +78,27 @@ def test_paths_on_the_command_line_are_relative_to_where_the_user_is(tmp_path, m
         ("--mocap_files=[['a']]", "mocap_files = .* a pair of file names"),
         ("--mocap_files=" + "[" * 5000, "mocap_files = .*: expected"),
         ("--mocap_files=" + "9" * 200_000, "longer than"),
+        ("--mocap_files=" + "-" * 99_000 + "1", "mocap_files = .{200,210}: expected"),
+        ("--epochs=10**10**10", "epochs = .*: expected"),
+        ("--epochs=" + "9" * 5000, "epochs = '9{100,}...: expected"),
+        ("--epochs=0x" + "f" * 5000, "epochs = a number of too many digits: expected"),
+        ("--epochs={[]: 1}", "epochs = .*: expected"),
+        ("--epochs=1if", "epochs = '1if': expected"),
+        (r"--epochs='\0'", "epochs = .*: expected"),
+        (r"--results_path='a\0'", r"results_path = 'a\\x00': expected"),
+        ("--" + "x" * 1_000_000 + "=3", "no setting named 'x{199}...; the nearest"),
+        ("x" * 1_000_000, "cannot read the argument 'x{199}...: settings"),
         ("--results_path=", "results_path = '': expected a text"),
         ("--device=gpu", 'device = .*expected "auto"'),
     ],
 )
-def test_bad_overrides_are_refused(argument, message):
-    with pytest.raises(InputError, match=message):
+def test_bad_overrides_are_refused(argument, message, recwarn):
+    start = time.perf_counter()
+    with pytest.raises(InputError, match=message) as error:
         configure(argument)
+    assert len(str(error.value)) < 500
+    assert time.perf_counter() - start < 1
+    assert not recwarn
 
 
 def test_settings_are_printed_with_what_was_changed(capsys):
@@ -105,6 +120,19 @@ def test_help_prints_what_the_script_does_and_its_constants(capsys):
 def test_config_is_json_with_the_script(tmp_path):
     settings.save_config(CONSTANTS, "/somewhere/vae_rnn.py", tmp_path / "config.json")
     assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8")) == {"script": "vae_rnn.py", **CONSTANTS}
+
+
+def test_names_from_a_console_of_another_encoding_are_taken():
+    given = "d\udcc3\udca4nçe.bvh"  # what Python makes of "dä" in UTF-8 where the system says ASCII
+    assert configure(f"--mocap_files=[['{given}', 'b']]")["mocap_files"] == [[given, "b"]]
+
+
+def test_config_holds_paths_from_a_console_of_another_encoding(tmp_path):
+    config = CONSTANTS | {"results_path": "d\udcc3\udca4nçe"}
+    settings.save_config(config, "vae_rnn.py", tmp_path / "config.json")
+    text = (tmp_path / "config.json").read_text(encoding="utf-8")
+    assert "nçe" in text
+    assert json.loads(text)["results_path"] == config["results_path"]
 
 
 def constants_in(name):

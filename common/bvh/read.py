@@ -9,7 +9,8 @@ import warnings
 from pathlib import Path
 
 from common import console, kinematics, quaternion
-from common.bvh.channels import CHANNEL_NAMES, POSITIONS, ROTATIONS, end_site_name
+from common.bvh.channels import POSITIONS, ROTATIONS, end_site_name
+from common.bvh.words import Words
 from common.errors import InputError
 from common.mocap import Mocap, Skeleton
 
@@ -83,7 +84,7 @@ def _split_motion(path, text):
 def _parse_hierarchy(path, lines):
     """One list of joints per ROOT; a joint is a dict of name, parent, offset, channels and end_site."""
     roots, open_joints = [], []
-    words = _Words(path, lines)
+    words = Words(path, lines)
     words.expect("HIERARCHY")
     while words.more():
         keyword = words.keyword()
@@ -114,7 +115,7 @@ def _parse_hierarchy(path, lines):
             if roots[-1][open_joints.pop()]["offset"] is None:
                 words.fail("the joint that ends here has no OFFSET")
         elif not open_joints:
-            words.fail(f"expected ROOT, found {keyword!r}")
+            words.fail(f"expected ROOT, found {keyword[:30]!r}")
         elif keyword == "OFFSET":
             roots[-1][open_joints[-1]]["offset"] = [words.number() for _ in range(3)]
         elif keyword == "CHANNELS":
@@ -124,7 +125,7 @@ def _parse_hierarchy(path, lines):
             joint["channels"] = words.channels()
             joint["end_site"] &= not joint["channels"]  # an end that moves is a joint
         else:
-            words.fail(f"expected JOINT, End Site, OFFSET, CHANNELS or a brace, found {keyword!r}")
+            words.fail(f"expected JOINT, End Site, OFFSET, CHANNELS or a brace, found {keyword[:30]!r}")
     if open_joints:
         words.fail(f"{len(open_joints)} closing brace(s) missing before MOTION")
     if not roots:
@@ -135,79 +136,6 @@ def _parse_hierarchy(path, lines):
 def _end_site_name(joints, parent):
     earlier = sum(joint["end_site"] and joint["parent"] == parent for joint in joints)
     return end_site_name(joints[parent]["name"], earlier)
-
-
-WORD = re.compile(r"\s*([{}]|[^\s{}]+)\s*")
-SITE = re.compile(r"(?:Site\w*\s*)?", re.IGNORECASE)
-
-
-class _Words:
-    """The header word by word, with line numbers; a name is the rest of its line, blanks and all."""
-
-    def __init__(self, path, lines):
-        self.path, self.lines, self.at, self.line, self.column = path, lines, 0, lines[0].rstrip(), 0
-
-    def fail(self, message):
-        raise InputError(f"{self.path}, line {self.at + 1}: {message}. Export the recording again.")
-
-    def more(self):
-        while self.column >= len(self.line) and self.at + 1 < len(self.lines):
-            self.at += 1
-            self.line, self.column = self.lines[self.at].rstrip(), 0
-        return self.column < len(self.line)
-
-    def word(self):
-        if not self.more():
-            self.fail("the hierarchy ends too early")
-        found = WORD.match(self.line, self.column)
-        self.column = found.end()
-        return found[1]
-
-    def keyword(self):
-        word = self.word()
-        if word.upper() == "END":  # also `End Site20`, and an end with a name
-            self.column = SITE.match(self.line, self.column).end()
-        return word if word in "{}" else word.upper()
-
-    def expect(self, expected):
-        if (word := self.word()).upper() != expected:
-            self.fail(f"expected {expected!r}, found {word!r}")
-
-    def rest_of_line(self):
-        """The rest of the line; an opening brace at its end is left for the next word, if it is the joint's."""
-        name, self.column = self.line[self.column :], len(self.line)
-        stem = name[:-1].rstrip()
-        if name.endswith("{") and (not stem or stem != name[:-1] or not self._brace_follows()):
-            name, self.line, self.column = stem, "{", 0
-        return name
-
-    def _brace_follows(self):
-        following = (self.lines[at].strip() for at in range(self.at + 1, len(self.lines)))
-        return next((line for line in following if line), "").startswith("{")
-
-    def number(self):
-        word = self.word()
-        try:
-            value = float(word)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            self.fail(f"expected a number, found {word!r}")
-        return value
-
-    def channels(self):
-        count = self.number()
-        if not 0 <= count <= 6 or count != int(count):
-            self.fail(f"a joint has 0 to 6 channels, not {count:g}")
-        names = []
-        for word in (self.word() for _ in range(int(count))):
-            name = CHANNEL_NAMES.get(word.lower())
-            if name is None:
-                self.fail(f"unknown channel {word!r}; known are {', '.join(POSITIONS + ROTATIONS)}")
-            if name in names:
-                self.fail(f"a joint has the channel {name} twice")
-            names.append(name)
-        return names
 
 
 def _parse_motion(path, line_number, text, channel_count):
@@ -225,7 +153,7 @@ def _parse_motion(path, line_number, text, channel_count):
     if frame_count < 1 or not SHORTEST_FRAME <= frame_time <= LONGEST_FRAME:
         raise InputError(
             f"{path}, line {line_number}: needs at least one frame, and a frame time from {SHORTEST_FRAME} to "
-            f"{LONGEST_FRAME} seconds; found Frames {head[1]} and Frame Time {head[2]}."
+            f"{LONGEST_FRAME} seconds; found Frames {head[1][:30]} and Frame Time {head[2][:30]}."
         )
     rows = text[head.end() :]
     first_row = line_number + text.count("\n", 0, head.end())

@@ -13,6 +13,10 @@ from common.bvh.channels import POSITIONS, end_site_name
 import numpy as np
 import torch
 
+# control characters, all that some program takes for the end of a line, and halves of characters that UTF-8 cannot hold
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+BRACES = str.maketrans("{}", "()")  # a brace ends a name, in our reader and in others
+
 
 def save_bvh(mocap, path):
     """Write a Mocap as BVH in the file's own unit, with its hierarchy, names, channels and frame time.
@@ -126,5 +130,6 @@ def _plain(value):
 
 
 def _plain_name(skeleton, joint):
-    """A name on one line: other formats allow line ends and other control characters in it, or none at all."""
-    return re.sub(r"[\x00-\x1f\x7f]", "_", skeleton.joint_names[joint]).strip() or f"joint{joint}"
+    """A name as a BVH file can hold it, which other formats do not ask for: on one line, without braces, not empty."""
+    name = UNPRINTABLE.sub("_", skeleton.joint_names[joint]).translate(BRACES)
+    return name.strip() or f"joint{joint}"

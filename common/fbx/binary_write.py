@@ -49,7 +49,7 @@ def double(value):
 
 
 def text(value):
-    data = value.encode("utf-8", errors="replace")
+    data = value.encode("utf-8")
     return struct.pack("<cI", b"S", len(data)) + data
 
 

@@ -3,6 +3,8 @@
 Shapes: T frames, J joints.
 """
 
+import re
+
 from common import quaternion
 from common.fbx.joints import AXES, default_setup
 
@@ -29,8 +31,8 @@ def axes_of(mocap):
 
 
 def clean_name(name):
-    """A name as an FBX file can hold it: the character 0 ends the name there."""
-    return name.replace("\0", "_")
+    """A name as an FBX file can hold it: the character 0 ends the name there, and UTF-8 has no half characters."""
+    return re.sub(r"[\0\ud800-\udfff]", "_", name)
 
 
 def local_positions(mocap):

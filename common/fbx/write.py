@@ -4,6 +4,8 @@ Lengths go out in the unit that the recording's own FBX file has, or in centimet
 level of the file is made here; `write_scene.py` makes what stands in it and `binary_write.py` the bytes.
 """
 
+import re
+
 from common.errors import InputError
 from common.fbx import binary_write, frame_rates
 from common.fbx.binary_write import Record, array, blob, int32, int64, text
@@ -136,10 +138,15 @@ def _documents(document_id, take):
     )
 
 
+def _file_stem(take):
+    """What a file of its own for the take would be called, which never is more than the name of a file."""
+    return re.sub(r"\W", "_", take)[:64]
+
+
 def _takes(take, end):
     span = (int64(0), int64(end))
     children = [
-        Record("FileName", (text(f"{take.replace(' ', '_')}.tak"),)),
+        Record("FileName", (text(f"{_file_stem(take)}.tak"),)),
         Record("LocalTime", span),
         Record("ReferenceTime", span),
     ]
