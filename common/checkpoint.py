@@ -6,10 +6,9 @@ It holds tensors and plain values only and is loaded with `weights_only=True`, s
 import math
 import random
 import time
-import warnings
 from pathlib import Path
 
-from common import console, dataset, parallel
+from common import console, dataset, parallel, weights
 from common.errors import InputError
 from common.files import whole_file
 from common.training import LOSSES, NotFiniteError
@@ -145,9 +144,7 @@ def _load(path):
     if not Path(path).is_file():
         raise InputError(f"resume = True: there is no checkpoint {path}. Start with resume = False.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the message below says it
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        state = weights.read(path)
         missing = {"script", "settings", "epoch", "batch", "nets", "optimiser", "history", "random"} - set(state)
     except Exception as error:  # what a damaged or foreign file raises depends on where it breaks
         raise InputError(f"resume = True: {path} is no checkpoint that can be loaded safely.") from error

@@ -2,13 +2,12 @@
 
 import contextlib
 import errno
-import json
 import os
 import re
 import time
 from pathlib import Path
 
-from common import console, parallel
+from common import console, files, parallel
 from common.errors import InputError
 
 if os.name == "nt":
@@ -107,7 +106,7 @@ def _move_aside(path, earlier, script):
     began = config.stat().st_mtime if config else time.time()
     # an unfinished or foreign folder is named after this run's script
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        script = str(json.loads(config.read_text(encoding="utf-8"))["script"])
+        script = str(files.read_json(config)["script"])
     moving.mkdir(parents=True, exist_ok=True)
     moved = []
     try:

@@ -221,8 +221,9 @@ class _Recorded:
 
     def _record(self, inputs):
         """The graph, its places and its losses; None where this torch or driver cannot record the step."""
-        places, graph = [value.clone() for value in inputs], torch.cuda.CUDAGraph()
+        places = [value.clone() for value in inputs]
         try:
+            graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
                 losses = self.run(*places)
         except RuntimeError as error:

@@ -1,6 +1,7 @@
 """Weights files: trained parameters as they are saved, loaded, and checked."""
 
 import warnings
+import zipfile
 from pathlib import Path
 
 from common.errors import InputError
@@ -42,13 +43,25 @@ def load_weights(models, files):
         _load_state(model, files[name], f"{name}_weights_file")
 
 
+def read(path):
+    """What torch.save has written to a file, on the CPU. Nothing in it is executed, and nothing in it is larger than
+    the file: torch packs nothing, so what is packed is not from it. Raises what torch.load raises, and ValueError."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+        packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
+        if packed or sum(part.file_size for part in parts) > Path(path).stat().st_size:
+            raise ValueError("its content is packed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whoever asked says it in other words
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def _load_state(model, path, constant):
     if not Path(path).is_file():
         raise FileNotFoundError(2, f"no such weights file; check {constant}", str(path))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the message below says it
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read(path)
     except Exception as error:  # what a damaged or foreign file raises depends on where it breaks
         raise InputError(f"{constant} = {str(path)!r}: is no weights file that can be loaded safely.") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):

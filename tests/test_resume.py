@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import zipfile
 
 from common import checkpoint, results, training
 from common.errors import InputError
@@ -83,7 +84,7 @@ def damaged(content):
     return content[: len(content) // 2]
 
 
-@pytest.mark.parametrize("harm", ["pickle", "torch", "cut", "foreign"])
+@pytest.mark.parametrize("harm", ["pickle", "torch", "cut", "foreign", "packed"])
 def test_no_checkpoint_runs_code(harm, tiny, duet, monkeypatch, capsys):
     path = duet / "results/weights/checkpoint"
     assert run_here("vae_rnn", tiny, monkeypatch) == 0
@@ -91,6 +92,11 @@ def test_no_checkpoint_runs_code(harm, tiny, duet, monkeypatch, capsys):
         path.write_bytes(pickle.dumps(Payload(duet / "executed")))
     elif harm == "torch":
         torch.save({"script": "vae_rnn.py", "settings": Payload(duet / "executed")}, path)
+    elif harm == "packed":
+        with zipfile.ZipFile(path) as whole, zipfile.ZipFile(duet / "packed", "w", zipfile.ZIP_DEFLATED) as packed:
+            for part in whole.infolist():
+                packed.writestr(part.filename, whole.read(part))
+        (duet / "packed").replace(path)
     elif harm == "cut":
         path.write_bytes(damaged(path.read_bytes()))
     else:

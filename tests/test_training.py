@@ -11,6 +11,7 @@ import time
 import types
 
 from common import dataset, devices, formats, training
+from common.errors import InputError
 
 import numpy as np
 import plain_training
@@ -274,6 +275,24 @@ def test_recorded_steps_on_cuda_are_those_that_run_as_they_are(name, bodies):
         sizes = [8, 8, 8, 5] * 4
         curves.append([made.step.train(made.windows.train[:size], 0.05)[0].tolist() for size in sizes])
     np.testing.assert_allclose(*curves, rtol=1e-3)
+
+
+def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
+    recorded = training._Recorded(lambda batch: batch.sum())
+    monkeypatch.setattr(recorded, "_warm_up", lambda inputs: recorded.run(*inputs))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: (_ for _ in ()).throw(RuntimeError("not here\nmore")))
+    assert [recorded(torch.ones(3)).item() for _ in range(6)] == [3.0] * 6
+    assert capsys.readouterr().out.count("cannot be recorded here, which makes it slower: not here") == 1
+
+
+def test_more_processes_than_devices_are_refused(monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4", "LOCAL_RANK": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert devices.pick_device("cpu").type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match=r"--nproc_per_node: this machine has 2 CUDA device"):
+        devices.pick_device("auto")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
