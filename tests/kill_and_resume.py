@@ -1,6 +1,6 @@
 """Kill a training at random moments, again and again, and see that it ends as if nothing had happened.
 
-    python tests/kill_and_resume.py [--kills 20] [--epochs 40] [--seed 1]
+    python tests/kill_and_resume.py [--kills 20] [--epochs 200] [--seed 1]
 
 Both scripts, with a checkpoint after every epoch: each time the process is killed outright, and started again with
 resume. At the end, history and weights must be those of a run that nobody disturbed, to the bit.
@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from conftest import PROJECT, SCRIPTS, TINY, arguments, write_body
 
-STARTING = 4.0  # seconds, about, until the first epoch
+EARLY = 0.2  # of the kills come at any time after the start, the others while it trains
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     for name in SCRIPTS:
@@ -45,18 +45,26 @@ def disturbed_run(name, folder, kills, epochs, seed):
         "checkpoint_minutes": 0.002,  # also within epochs
     }
     calm, rough = settings | {"results_path": str(folder / "calm")}, settings | {"results_path": str(folder / "rough")}
-    start = time.monotonic()
-    assert launch(name, calm).wait() == 0
-    length, draw, checkpoints = time.monotonic() - start, random.Random(seed), []
+    run = launch(name, calm)
+    starting, training = seconds_until(run, "--- train on"), seconds_until(run, "--- export")
+    run.communicate()
+    assert run.returncode == 0
+    draw, checkpoints = random.Random(seed), []
     for _ in range(kills):
         run = launch(name, rough | resuming(folder))
-        time.sleep(draw.uniform(0.2, max(0.5, length - STARTING)) + draw.choice((0.0, STARTING)))
+        if draw.random() < EARLY:
+            time.sleep(draw.uniform(0, starting))
+        else:
+            seconds_until(run, "--- train on")
+            time.sleep(draw.uniform(0, 2 * training / kills))
         run.kill()
-        run.wait()
+        run.communicate()
         if resuming(folder):
             state = torch.load(folder / "rough/weights/checkpoint", weights_only=True)
             checkpoints.append(state["epoch"])
-    assert launch(name, rough | resuming(folder)).wait() == 0
+    last = launch(name, rough | resuming(folder))
+    last.communicate()
+    assert last.returncode == 0
     compare(folder / "calm", folder / "rough", epochs)
     return len(checkpoints), checkpoints
 
@@ -67,7 +75,14 @@ def resuming(folder):
 
 def launch(name, settings):
     command = [sys.executable, str(PROJECT / f"{name}.py"), *arguments(name, settings)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
+
+
+def seconds_until(run, words):
+    """Read what a run says up to a line that starts with these words; how long that took."""
+    start = time.monotonic()
+    next((line for line in run.stdout if line.startswith(words)), None)
+    return time.monotonic() - start
 
 
 def compare(calm, rough, epochs):
