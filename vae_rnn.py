@@ -163,7 +163,7 @@ def train(nets, windows, joint_weights, generator, folder, config):
                 progress.learn(batch, kld_scale)
                 bar.update()
                 if parallel.any_of(stop.asked, step.device):
-                    console.line("stopping: everything is saved, then the clips follow; Ctrl-C again leaves them out")
+                    console.line(f"stopping: everything is saved{interrupt.CLIPS_FOLLOW if stop.clips else ''}")
                     save()
                     stop.saved.set()
                     return history, stop

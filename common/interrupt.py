@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 CLOSING = (2, 5, 6)  # Windows: the window is closed, the user logs off, the machine shuts down
+CLIPS_FOLLOW = ", then the clips follow; Ctrl-C again leaves them out"
 GRACE = 4.5  # seconds that Windows leaves a program then
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # of which each system has some
 
