@@ -15,6 +15,7 @@ import pytest
 import torch
 from conftest import PROJECT, SCRIPTS, arguments, load_script, run_here
 from kill_and_resume import compare, disturbed_run
+from mistakes import Payload
 
 SAVED = ("weights/checkpoint", "histories/history_2.csv")
 
@@ -70,14 +71,6 @@ def test_a_checkpoint_of_the_other_script_is_refused(tiny, monkeypatch, capsys):
     assert run_here("vae_rnn", tiny, monkeypatch) == 0
     assert run_here("vae_rnn_deepfake", tiny | {"resume": True}, monkeypatch) == 2
     assert "was made by vae_rnn.py" in capsys.readouterr().err
-
-
-class Payload:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 def damaged(content):
