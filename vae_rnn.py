@@ -133,16 +133,14 @@ def train(nets, windows, joint_weights, generator, folder, config):
     if resume:
         progress.resume()
 
-    def save():
-        """What there is, each file on its own: where one cannot be written, the others are."""
-        with results.saving(folder):
-            progress.save()
+    def save(last):
+        actions = [progress.save]
         if save_weights and parallel.rank() == 0:
-            with results.saving(folder):
-                weights.save_weights(nets, folder / "weights", progress.epoch, keep=progress.batch > 0)
+            keep = progress.batch > 0  # a stopped epoch has no weights of its own
+            actions.append(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep))
         if save_history and parallel.rank() == 0 and history.rows:
-            with results.saving(folder):
-                history.save(folder / "histories", epochs)
+            actions.append(lambda: history.save(folder / "histories", epochs))
+        results.save_all(actions, last)
 
     batch_count = training.batch_count(windows.train, batch_size)
     bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
@@ -164,19 +162,18 @@ def train(nets, windows, joint_weights, generator, folder, config):
                 bar.update()
                 if parallel.any_of(stop.asked, step.device):
                     console.line(f"stopping: everything is saved{interrupt.CLIPS_FOLLOW if stop.clips else ''}")
-                    save()
+                    save(last=True)
                     stop.saved.set()
                     return history, stop
                 if progress.due():
-                    with results.saving(folder):
-                        progress.save()
+                    results.save_all([progress.save])
             for batch in dataset.batches(windows.test, batch_size):
                 tested.add(*step.test(batch, kld_scale))
             history.add(progress.trained.means(), tested.means())
             progress.end_epoch()
             console.line(history.log_line(time.perf_counter() - started))
             if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
-                save()
+                save(last=epoch + 1 == epochs)
     return history, stop
 
 

@@ -126,13 +126,19 @@ def _move_aside(path, earlier, script):
     console.note(f"the results of an earlier run were moved to {target}")
 
 
-@contextlib.contextmanager
-def saving(where):
-    """Where a file of a running training cannot be written, say so; the training goes on."""
-    try:
-        yield
-    except OSError as error:
-        console.note(
-            f"{error.filename or where}: cannot be written ({error.strerror}). The training goes on; this is tried "
-            f"again at the next save. Make room, or close the program that uses it."
-        )
+def save_all(actions, last=False):
+    """Write several files, each on its own. Where one cannot be written, the training goes on, and says so; if no save
+    follows that could try again, the error is raised once the others are written."""
+    failed = None
+    for action in actions:
+        try:
+            action()
+        except OSError as error:
+            failed = error
+            if not last:
+                console.note(
+                    f"{error.filename}: cannot be written ({error.strerror}). The training goes on; this is tried "
+                    f"again at the next save. Make room, or close the program that uses it."
+                )
+    if failed and last:
+        raise failed

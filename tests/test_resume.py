@@ -180,6 +180,22 @@ def test_a_full_disk_stops_no_training(tiny, duet, monkeypatch, capsys):
     assert not list((duet / "results").rglob("*.part*"))
 
 
+def test_a_last_save_that_fails_ends_in_an_error(tiny, duet, monkeypatch, capsys):
+    save = torch.save
+
+    def full(state, file):
+        if state.get("epoch") == 2:
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    assert run_here("vae_rnn", tiny, monkeypatch) == 2
+    assert capsys.readouterr().err.strip().endswith("checkpoint: No space left on device")
+    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["epoch"] == 1
+    assert (duet / "results/weights/encoder_weights_epoch_2").exists()
+    assert (duet / "results/histories/history_2.csv").exists()
+
+
 def test_two_runs_in_one_folder_are_refused(tiny, duet, monkeypatch, capsys):
     with results.opened(duet / "results", "other.py"):
         (duet / "results/weights/mine").write_bytes(b"1")
