@@ -112,6 +112,11 @@ def make_models(pose_dims):
     }
 
 
+def conversions(nets):
+    """What the models turn into what: dancer 1's movement into dancer 2's."""
+    return [synthesis.Conversion(0, 1, nets["encoder"], nets["decoder"])]
+
+
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     """Losses of a batch of windows (B,): total, norm, pos, quat, kld. Noise (B, Z), None to decode the latent means."""
     mu, std = models.latent(*nets["encoder"](windows.gather(0, batch)))  # (B, Z)

@@ -112,6 +112,13 @@ def make_models(pose_dims):
     }
 
 
+def conversions(nets):
+    """What the models turn into what: each dancer's movement into their own again, and into the other's."""
+    decoders = nets["decoder1"], nets["decoder2"]
+    ways = ((0, 0), (1, 1), (0, 1), (1, 0))
+    return [synthesis.Conversion(source, target, nets["encoder"], decoders[target]) for source, target in ways]
+
+
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     """Losses of a batch of windows (B,), added up over both dancers: total, norm, pos, quat, kld.
 
@@ -187,7 +194,7 @@ def train(nets, windows, joint_weights, generator, folder, config):
 
 def export_clips(nets, pairs, ranges, folder, epoch):
     """The recorded clips, and each dancer's movement decoded as both dancers."""
-    takes, target_device = pairs[export_seq_index], next(nets["encoder"].parameters()).device
+    takes = pairs[export_seq_index]
     start, end = export.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
     length = end - start
     clips = [mocap.cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
@@ -198,16 +205,14 @@ def export_clips(nets, pairs, ranges, folder, epoch):
     def save(name, clip):
         export.export_clip(clip, folder / "anims", name, endings, fbx_backend, view)
 
-    def encode(clip):
-        poses = dataset.poses_of(clip).to(target_device)
-        return synthesis.encode(nets["encoder"], poses, sequence_length, export_sample_latent)
-
     for dancer, clip in enumerate(clips, 1):
         save(f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip)
-    for source, target in ((1, 1), (2, 2), (1, 2), (2, 1)):
-        motion = synthesis.decode(nets[f"decoder{target}"], encode(clips[source - 1]), length)
-        clip = kinematics.follow_path(clips[target - 1], clips[source - 1])  # where the source danced
-        name = f"pred_sequence_dancer{source}_to_dancer{target}_epoch_{epoch}_seq_start_{start}_length_{length}"
+    for conversion in conversions(nets):
+        source, target = conversion.source, conversion.target
+        motion = synthesis.convert(conversion, clips[source], sequence_length, export_sample_latent)
+        clip = kinematics.follow_path(clips[target], clips[source])  # where the source danced
+        way = f"dancer{source + 1}_to_dancer{target + 1}"
+        name = f"pred_sequence_{way}_epoch_{epoch}_seq_start_{start}_length_{length}"
         save(name, dataclasses.replace(clip, rot_local=motion))
 
 

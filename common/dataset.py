@@ -6,7 +6,7 @@ Shapes: N frames of all ranges end to end, W windows, B batch, T frames of a win
 import typing
 from pathlib import Path
 
-from common import console, kinematics, quaternion
+from common import console, kinematics, mocap, quaternion
 from common.errors import InputError
 
 import numpy as np
@@ -81,7 +81,7 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
     lengths = [end - start for _, start, end in stretches]
     train, test, origins, first = [], [], [], 0
     for (pair, start, end), count in zip(stretches, lengths, strict=True):
-        held_out = round(count * test_percentage)
+        held_out = _held_out(count, test_percentage)
         _check_lengths(pair, (start, end), count, held_out, sequence_length)
         border, last = first + count - held_out, first + count
         origins.append((first, start, [Path(take.path).name for take in pairs[pair]]))
@@ -111,6 +111,25 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
         sequence_length=sequence_length,
         stretches=origins,
     )
+
+
+def _held_out(frame_count, test_percentage):
+    """How many frames at the end of a range are held out."""
+    return round(frame_count * test_percentage)
+
+
+def held_out_clips(pairs, ranges, test_percentage, sequence_length):
+    """What is held out, as clips of both dancers [(clip1, clip2), ...], of every range that holds out a window."""
+    stretches = [
+        (takes, pair_ranges, end - _held_out(end - start, test_percentage), end)
+        for takes, pair_ranges in zip(pairs, ranges, strict=True)
+        for start, end in pair_ranges
+    ]
+    return [
+        tuple(mocap.cut_clip(take, border, end, pair_ranges) for take in takes)
+        for takes, pair_ranges, border, end in stretches
+        if end - border >= sequence_length
+    ]
 
 
 def _all_poses(takes, stretches, frame_count):

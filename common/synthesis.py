@@ -4,13 +4,23 @@ A clip of T frames is covered by overlapping windows of L frames. Shapes: W wind
 """
 
 import math
+import typing
 
-from common import models, quaternion
+from common import dataset, models, quaternion
 
 import torch
 
 LARGEST_HOP = 16  # frames from one window to the next
 BATCH = 64  # windows that pass the model at once
+
+
+class Conversion(typing.NamedTuple):
+    """A path through the trained models: the movement of one dancer, 0 or 1, given as movement of one of the two."""
+
+    source: int
+    target: int
+    encoder: torch.nn.Module
+    decoder: torch.nn.Module
 
 
 def window_hop(sequence_length):
@@ -44,6 +54,13 @@ def decode(decoder, codes, frame_count):
     windows = torch.cat([decoder(batch).float().cpu() for batch in codes.split(BATCH)])
     windows = quaternion.normalise(windows.double().unflatten(-1, (-1, 4)))  # (W, L, J, 4)
     return blend(windows, window_starts(frame_count, windows.shape[1]), frame_count).numpy()
+
+
+def convert(conversion, clip, sequence_length, draw_samples=False):
+    """A clip of the source dancer as movement of the target dancer: rotations (T, J, 4) as a NumPy array, float64."""
+    poses = dataset.poses_of(clip).to(next(conversion.encoder.parameters()).device)
+    codes = encode(conversion.encoder, poses, sequence_length, draw_samples)
+    return decode(conversion.decoder, codes, clip.frame_count)
 
 
 def blend(windows, starts, frame_count):
