@@ -5,6 +5,7 @@ that it is installed has been checked by then, in common/__init__.py.
 """
 
 import csv
+import gc
 import math
 import os
 import sys
@@ -51,6 +52,8 @@ class History:
         self.draw(figure)
         with whole_file(f"{stem}.png") as partial:
             figure.savefig(partial, dpi=110)
+        del figure
+        gc.collect()  # a figure is full of circles, and dozens would wait in memory for Python to look for them
 
     def draw(self, figure):
         """The totals on the left, their parts on the right, each on a logarithmic scale."""
