@@ -184,8 +184,9 @@ class _Labels:
         if not text:
             return
         shades = _text_shades(text, 12 * self.size / 400)
-        left, top = round(x - share * shades.shape[1]), round(top)
+        left, top = max(0, round(x - share * shades.shape[1])), round(top)
         place = picture[top : top + shades.shape[0], left : left + shades.shape[1]]
+        shades = shades[: place.shape[0], : place.shape[1]]  # the smallest letters do not shrink with the picture
         np.copyto(place, ink - 1 + shades, where=shades > 0)
 
 

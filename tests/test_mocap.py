@@ -72,7 +72,7 @@ def test_up_axis_of_real_files(recordings):
 def test_follow_path_scales_with_the_hips(duet):
     take = formats.load_mocap(duet / "one.bvh")
     child = mocap.rescale(take, 0.5)
-    moved = kinematics.follow_path(child, take)
+    moved = root_path.follow(child, take, 0.5)
     np.testing.assert_allclose(moved.root_pos, take.root_pos * 0.5)
 
 
