@@ -7,7 +7,7 @@ import functools
 import math
 import re
 
-from common import gif, kinematics
+from common import gif, kinematics, root_path
 from common.mocap import without_namespace
 
 import numpy as np
@@ -95,7 +95,8 @@ class _Figure:
     """A take as it is seen: points (F, J, 2), y up, their nearness (F, J), and the circle on the floor (64, 2)."""
 
     def __init__(self, take, frames, view_ele, view_azi):
-        positions = _positions_in_place(take)[frames]
+        positions, start = _positions_in_place(take)[frames], root_path.traveller(take.skeleton)
+        positions[:, :start] = positions[:, [start]]  # the root that a body hangs from is no part of it
         self.skeleton = take.skeleton
         self.points, self.nearness = _project(positions, view_ele, view_azi)
         self.floor, _ = _project(_floor_circle(positions), view_ele, view_azi)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 TRAVELS = 1e-3  # of the longest bone: what moves less inside its parent is taken to be still
-COMPARABLE = 0.05  # hips whose heights are further apart tell nothing of the sizes of two bodies
+COMPARABLE = 0.2  # hips whose heights are further apart tell nothing of the sizes of two bodies
 
 
 def follow(body, guide, scale=1.0):
@@ -23,20 +23,20 @@ def follow(body, guide, scale=1.0):
     """
     skeleton = dataclasses.replace(body.skeleton, offsets=body.skeleton.mean_offsets)
     root_pos = body.root_pos
-    if _traveller(body.skeleton) == 0 or _moves(guide.root_pos, guide.skeleton):
+    if traveller(body.skeleton) == 0 or _moves(guide.root_pos, guide.skeleton):
         root_pos = guide.root_pos * scale
     placed = dataclasses.replace(body, skeleton=skeleton, root_pos=root_pos)
-    joint = max(_traveller(body.skeleton), _traveller(guide.skeleton))
-    return _bring(placed, _traveller(body.skeleton), joint, _chain(guide, joint)[0] * scale)
+    joint = max(traveller(body.skeleton), traveller(guide.skeleton))  # what has a path in both
+    return _bring(placed, traveller(body.skeleton), joint, _chain(guide, joint)[0] * scale)
 
 
 def stand(take):
     """A take in place: what travels stays over the origin of the floor. Its height is as it was, jumps and all."""
-    traveller = _traveller(take.skeleton)
+    joint = traveller(take.skeleton)
     on_the_floor = np.array([axis != take.up_axis for axis in "XYZ"])
-    if traveller == 0 or _moves(take.root_pos, take.skeleton):
+    if joint == 0 or _moves(take.root_pos, take.skeleton):
         take = dataclasses.replace(take, root_pos=np.where(on_the_floor, 0.0, take.root_pos))
-    return _bring(take, traveller, traveller, np.where(on_the_floor, 0.0, _chain(take, traveller)[0]))
+    return _bring(take, joint, joint, np.where(on_the_floor, 0.0, _chain(take, joint)[0]))
 
 
 def scale_between(take, guide):
@@ -45,7 +45,7 @@ def scale_between(take, guide):
     return heights[0] / heights[1] if min(heights) > COMPARABLE * max(heights) else 1.0
 
 
-def _traveller(skeleton):
+def traveller(skeleton):
     """The joint that carries the path: the last one, from the root to the hips, that moves inside its parent."""
     if skeleton.offsets.ndim == 2:
         return 0
@@ -69,12 +69,12 @@ def _chain(take, joint):
     return pos.numpy(), rot
 
 
-def _bring(take, traveller, joint, path):
-    """The take with its traveller moved such that a joint at it or below it follows a path (T, 3)."""
+def _bring(take, moved, joint, path):
+    """The take with one joint moved such that another, itself or one below it, follows a path (T, 3)."""
     missing = path - _chain(take, joint)[0]
-    if traveller == 0:
+    if moved == 0:
         return dataclasses.replace(take, root_pos=take.root_pos + missing)
-    _, rot = _chain(take, traveller)
+    _, rot = _chain(take, moved)
     offsets = np.broadcast_to(take.skeleton.offsets, (take.frame_count, take.skeleton.joint_count, 3)).copy()
-    offsets[:, traveller] += quaternion.rotate(quaternion.inv(rot), torch.from_numpy(missing)).numpy()
+    offsets[:, moved] += quaternion.rotate(quaternion.inv(rot), torch.from_numpy(missing)).numpy()
     return dataclasses.replace(take, skeleton=dataclasses.replace(take.skeleton, offsets=offsets))

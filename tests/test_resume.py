@@ -154,6 +154,36 @@ def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
     assert not list((duet / "results").rglob("*.part*"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a signal to itself")
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("at", [1, 6])  # of 4 held-out batches an epoch
+def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
+    settings = tiny | {"batch_size": 2, "epochs": 3}
+    test, tested = training.Step.test, []
+
+    def interrupted(step, batch, kld_scale):
+        tested.append(len(batch))
+        if len(tested) == at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return test(step, batch, kld_scale)
+
+    monkeypatch.setattr(training.Step, "test", interrupted)
+    stopped = with_results(settings, duet / "stopped")
+    assert run_here(name, stopped, monkeypatch) == 130
+    assert len(tested) == at
+    epochs = at // 4
+    assert f"stopped after {epochs} of 3 epochs" in capsys.readouterr().err
+    state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
+    assert (state["epoch"], state["batch"], len(state["history"])) == (epochs, 19, epochs)  # all that trains is done
+    previews = [path.name for path in (duet / "stopped/anims").glob("preview*")]
+    assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(1, epochs + 1)]
+    assert run_here(name, stopped | {"resume": True}, monkeypatch) == 0
+    assert "going on after" in capsys.readouterr().out
+    assert len(tested) == at + 4 * (3 - epochs)  # the held-out part is repeated as a whole
+    assert run_here(name, with_results(settings, duet / "calm"), monkeypatch) == 0
+    compare(duet / "calm", duet / "stopped", 3)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_killed_runs_end_as_if_nothing_had_happened(name, tmp_path):
     disturbed_run(name, tmp_path, kills=2, epochs=6, seed=3)
@@ -272,7 +302,11 @@ FITS = {
     "forward": (5, 16, "batch_size = 16: .* A step with batch_size = 4 was tried, and fits: use that."),
     "backward": (1, 16, "batch_size = 16: .* A step with batch_size = 1 was tried, and fits"),
     "a smaller batch": (5, 6, "batch_size = 16: .* A step with batch_size = 4 was tried"),
-    "nothing": (0, 16, "does not suffice. Not even a single window fits. Use a smaller sequence_length or ae_rnn_layer"),
+    "nothing": (
+        0,
+        16,
+        "does not suffice. Not even a single window fits. Use a smaller sequence_length or ae_rnn_layer",
+    ),
 }
 
 
