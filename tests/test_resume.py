@@ -155,10 +155,9 @@ def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a signal to itself")
-@pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize("at", [1, 6])  # of 4 held-out batches an epoch
+@pytest.mark.parametrize(("name", "at"), [("vae_rnn", 6), ("vae_rnn_deepfake", 1)])  # of 4 held-out batches an epoch
 def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
-    settings = tiny | {"batch_size": 2, "epochs": 3}
+    settings = tiny | {"batch_size": 2}
     test, tested = training.Step.test, []
 
     def interrupted(step, batch, kld_scale):
@@ -172,16 +171,16 @@ def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkey
     assert run_here(name, stopped, monkeypatch) == 130
     assert len(tested) == at
     epochs = at // 4
-    assert f"stopped after {epochs} of 3 epochs" in capsys.readouterr().err
+    assert f"stopped after {epochs} of 2 epochs" in capsys.readouterr().err
     state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
     assert (state["epoch"], state["batch"], len(state["history"])) == (epochs, 19, epochs)  # all that trains is done
     previews = [path.name for path in (duet / "stopped/anims").glob("preview*")]
     assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(1, epochs + 1)]
     assert run_here(name, stopped | {"resume": True}, monkeypatch) == 0
     assert "going on after" in capsys.readouterr().out
-    assert len(tested) == at + 4 * (3 - epochs)  # the held-out part is repeated as a whole
+    assert len(tested) == at + 4 * (2 - epochs)  # the held-out part is repeated as a whole
     assert run_here(name, with_results(settings, duet / "calm"), monkeypatch) == 0
-    compare(duet / "calm", duet / "stopped", 3)
+    compare(duet / "calm", duet / "stopped", 2)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
