@@ -23,12 +23,14 @@ from common import (
     export,
     formats,
     interrupt,
-    kinematics,
     losses,
     mocap,
     models,
     parallel,
+    preview,
     results,
+    root_path,
+    saves,
     settings,
     synthesis,
     training,
@@ -85,6 +87,7 @@ precision = "float32"  # or "bfloat16", on devices that gain from it
 # export
 results_path = "results"
 export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
+export_root_motion = True  # motion files go along the recorded path; False: they stay in place
 export_seq_index = 0  # which pair
 export_seq_start = 1000  # frames
 export_seq_length = 1000
@@ -127,7 +130,7 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     return total, norm, pos, quat, kld
 
 
-def train(nets, windows, joint_weights, generator, folder, config):
+def train(nets, pairs, ranges, windows, joint_weights, generator, folder, config):
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
@@ -138,14 +141,14 @@ def train(nets, windows, joint_weights, generator, folder, config):
     if resume:
         progress.resume()
 
-    def save(last):
-        actions = [progress.save]
-        if save_weights and parallel.rank() == 0:
-            keep = progress.batch > 0  # a stopped epoch has no weights of its own
-            actions.append(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep))
-        if save_history and parallel.rank() == 0 and history.rows:
-            actions.append(lambda: history.save(folder / "histories", epochs))
-        results.save_all(actions, last)
+    kept = saves.Saves(progress, model_save_interval)
+    if save_weights:  # a stopped epoch has no weights of its own
+        kept.add(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep=progress.batch > 0))
+    if save_history:
+        kept.add(lambda: history.save(folder / "histories", epochs), folder / "histories" / f"history_{epochs}.png")
+    look = preview.Preview(pairs, ranges, test_percentage, sequence_length, view(), folder / "anims")
+    figures = functools.partial(preview_figures, nets)
+    kept.add(lambda: look.save(figures, progress.epoch), look.path("<n>"), within_epochs=False)
 
     batch_count = training.batch_count(windows.train, batch_size)
     bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
@@ -165,59 +168,67 @@ def train(nets, windows, joint_weights, generator, folder, config):
             for batch in progress.batches(batch_size):
                 progress.learn(batch, kld_scale)
                 bar.update()
-                if parallel.any_of(stop.asked, step.device):
-                    console.line(f"stopping: everything is saved{interrupt.CLIPS_FOLLOW if stop.clips else ''}")
-                    save(last=True)
-                    stop.saved.set()
+                if kept.stopped(stop):
                     return history, stop
                 if progress.due():
-                    results.save_all([progress.save])
+                    kept.checkpoint()
             for batch in dataset.batches(windows.test, batch_size):
                 tested.add(*step.test(batch, kld_scale))
+                if kept.stopped(stop):  # this part is done anew when the training goes on
+                    return history, stop
             history.add(progress.trained.means(), tested.means())
             progress.end_epoch()
             console.line(history.log_line(time.perf_counter() - started))
             if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
-                save(last=epoch + 1 == epochs)
+                kept.save(last=epoch + 1 == epochs)
     return history, stop
 
 
-def export_clips(nets, pairs, ranges, folder, epoch):
-    """The recorded clips, dancer 2 as predicted from dancer 1, and the latent experiments."""
-    takes, target_device = pairs[export_seq_index], next(nets["encoder"].parameters()).device
+def view():
+    """How GIFs are seen."""
+    return view_ele, view_azi, view_line_width, view_size
+
+
+def encode(nets, clip, draw_samples=False):
+    """The latent codes of a clip of dancer 1, one per window."""
+    poses = dataset.poses_of(clip).to(next(nets["encoder"].parameters()).device)
+    return synthesis.encode(nets["encoder"], poses, sequence_length, draw_samples)
+
+
+def decode(nets, codes, place):
+    """Codes as movement of dancer 2, who goes where the clip `place` of dancer 2 goes."""
+    motion = synthesis.decode(nets["decoder"], codes, place.frame_count)
+    return root_path.follow(dataclasses.replace(place, rot_local=motion), place)
+
+
+def preview_figures(nets, clips, _takes):
+    """What a preview shows, in rows: dancer 2 as recorded, and as predicted from dancer 1."""
+    predicted = decode(nets, encode(nets, clips[0]), clips[1])
+    return [[("dancer 2, recorded", clips[1]), ("dancer 2, predicted", predicted)]]
+
+
+def make_clips(nets, pairs, ranges, epoch):
+    """Name and motion of each clip: the recording, dancer 2 as predicted from dancer 1, the latent experiments."""
+    takes = pairs[export_seq_index]
     start, end = export.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
     mix_start = min(export_mix_seq_start, takes[0].frame_count - (end - start))
     length = end - start
     clips = [mocap.cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
     mix_clip = mocap.cut_clip(takes[0], mix_start, mix_start + length, ranges[export_seq_index])
-    endings = formats.export_endings(export_formats, takes[1].path)
-
-    view = (view_ele, view_azi, view_line_width, view_size)
-
-    def save(name, clip):
-        export.export_clip(clip, folder / "anims", name, endings, fbx_backend, view)
-
-    def encode(clip):
-        poses = dataset.poses_of(clip).to(target_device)
-        return synthesis.encode(nets["encoder"], poses, sequence_length, export_sample_latent)
-
-    def decode(codes, place):
-        return dataclasses.replace(place, rot_local=synthesis.decode(nets["decoder"], codes, length))
-
     for dancer, clip in enumerate(clips, 1):
-        save(f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip)
-    codes, mix_codes = encode(clips[0]), encode(mix_clip)
-    standing = mocap.stand_still(clips[1])  # for motion that no recording accompanies
+        yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
+    codes, mix_codes = (encode(nets, clip, export_sample_latent) for clip in (clips[0], mix_clip))
     walk = synthesis.random_walk(codes[0], export_walk_step * synthesis.step_size(codes), len(codes))
     hop = synthesis.window_hop(sequence_length)
     swing = synthesis.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps, hop)
+    fade = synthesis.cross_fade(codes, mix_codes)
     stretch = f"seq_start_{start}_length_{length}"
-    save(f"pred_sequence_dancer2_epoch_{epoch}_{stretch}", decode(codes, kinematics.follow_path(clips[1], clips[1])))
-    save(f"rec_sequences_epoch_{epoch}_{stretch}", decode(codes, standing))
-    save(f"seq_randwalk_epoch_{epoch}_{stretch}", decode(walk, standing))
-    save(f"seq_offset_epoch_{epoch}_{stretch}", decode(swing, standing))
+    yield f"pred_sequence_dancer2_epoch_{epoch}_{stretch}", decode(nets, codes, clips[1])
+    yield f"rec_sequences_epoch_{epoch}_{stretch}", decode(nets, codes, clips[1])
+    yield f"seq_randwalk_epoch_{epoch}_{stretch}", decode(nets, walk, clips[1])
+    yield f"seq_offset_epoch_{epoch}_{stretch}", decode(nets, swing, clips[1])
     mix_name = f"seq_mix_epoch_{epoch}_seq1_start_{start}_seq2_start_{mix_start}_length_{length}"
-    save(mix_name, decode(synthesis.cross_fade(codes, mix_codes), standing))
+    yield mix_name, decode(nets, fade, clips[1])
 
 
 def main():
@@ -269,13 +280,15 @@ def main():
         history, stop = History(), interrupt.Stop()
         if epochs > 0:
             with console.stage(f"train on {devices.describe(where)}"):
-                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config)
+                history, stop = train(nets, pairs, ranges, windows, joint_weights.to(where), generator, folder, config)
         parallel.leave()
         if parallel.rank() > 0:
             return
         if stop.clips:
             with console.stage("export"):
-                export_clips(nets, pairs, ranges, folder, len(history.rows))
+                clips = make_clips(nets, pairs, ranges, len(history.rows))
+                endings = formats.export_endings(export_formats, pairs[export_seq_index][1].path)
+                export.export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
         console.line(f"All results are in {folder}")
         if stop.asked:
             raise errors.StoppedError(

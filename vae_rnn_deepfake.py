@@ -23,12 +23,14 @@ from common import (
     export,
     formats,
     interrupt,
-    kinematics,
     losses,
     mocap,
     models,
     parallel,
+    preview,
     results,
+    root_path,
+    saves,
     settings,
     synthesis,
     training,
@@ -88,6 +90,7 @@ precision = "float32"  # or "bfloat16", on devices that gain from it
 # export
 results_path = "results"
 export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
+export_root_motion = True  # motion files go along the recorded path; False: they stay in place
 export_seq_index = 0  # which pair
 export_seq_start = 1000  # frames
 export_seq_length = 1000
@@ -137,7 +140,7 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     return total, norm, pos, quat, kld
 
 
-def train(nets, windows, joint_weights, generator, folder, config):
+def train(nets, pairs, ranges, windows, joint_weights, generator, folder, config):
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
@@ -148,14 +151,14 @@ def train(nets, windows, joint_weights, generator, folder, config):
     if resume:
         progress.resume()
 
-    def save(last):
-        actions = [progress.save]
-        if save_weights and parallel.rank() == 0:
-            keep = progress.batch > 0  # a stopped epoch has no weights of its own
-            actions.append(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep))
-        if save_history and parallel.rank() == 0 and history.rows:
-            actions.append(lambda: history.save(folder / "histories", epochs))
-        results.save_all(actions, last)
+    kept = saves.Saves(progress, model_save_interval)
+    if save_weights:  # a stopped epoch has no weights of its own
+        kept.add(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep=progress.batch > 0))
+    if save_history:
+        kept.add(lambda: history.save(folder / "histories", epochs), folder / "histories" / f"history_{epochs}.png")
+    look = preview.Preview(pairs, ranges, test_percentage, sequence_length, view(), folder / "anims")
+    figures = functools.partial(preview_figures, nets)
+    kept.add(lambda: look.save(figures, progress.epoch), look.path("<n>"), within_epochs=False)
 
     batch_count = training.batch_count(windows.train, batch_size)
     bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
@@ -175,45 +178,59 @@ def train(nets, windows, joint_weights, generator, folder, config):
             for batch in progress.batches(batch_size):
                 progress.learn(batch, kld_scale)
                 bar.update()
-                if parallel.any_of(stop.asked, step.device):
-                    console.line(f"stopping: everything is saved{interrupt.CLIPS_FOLLOW if stop.clips else ''}")
-                    save(last=True)
-                    stop.saved.set()
+                if kept.stopped(stop):
                     return history, stop
                 if progress.due():
-                    results.save_all([progress.save])
+                    kept.checkpoint()
             for batch in dataset.batches(windows.test, batch_size):
                 tested.add(*step.test(batch, kld_scale))
+                if kept.stopped(stop):  # this part is done anew when the training goes on
+                    return history, stop
             history.add(progress.trained.means(), tested.means())
             progress.end_epoch()
             console.line(history.log_line(time.perf_counter() - started))
             if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
-                save(last=epoch + 1 == epochs)
+                kept.save(last=epoch + 1 == epochs)
     return history, stop
 
 
-def export_clips(nets, pairs, ranges, folder, epoch):
-    """The recorded clips, and each dancer's movement decoded as both dancers."""
+def view():
+    """How GIFs are seen."""
+    return view_ele, view_azi, view_line_width, view_size
+
+
+def convert(conversion, clips, takes, draw_samples=False):
+    """A clip of the source dancer as the target dancer would move it, who goes where the source goes."""
+    source, target = conversion.source, conversion.target
+    motion = synthesis.convert(conversion, clips[source], sequence_length, draw_samples)
+    scale = root_path.scale_between(takes[target], takes[source])
+    return root_path.follow(dataclasses.replace(clips[target], rot_local=motion), clips[source], scale)
+
+
+def preview_figures(nets, clips, takes):
+    """What a preview shows, in rows: each dancer as recorded, and as the other would move it."""
+    return [
+        [
+            (f"dancer {way.source + 1}, recorded", clips[way.source]),
+            (f"dancer {way.source + 1} as dancer {way.target + 1}", convert(way, clips, takes)),
+        ]
+        for way in conversions(nets)
+        if way.source != way.target
+    ]
+
+
+def make_clips(nets, pairs, ranges, epoch):
+    """Name and motion of each clip: the recording, and each dancer's movement decoded as both dancers."""
     takes = pairs[export_seq_index]
     start, end = export.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
     length = end - start
     clips = [mocap.cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
-    endings = formats.export_endings(export_formats, takes[0].path)
-
-    view = (view_ele, view_azi, view_line_width, view_size)
-
-    def save(name, clip):
-        export.export_clip(clip, folder / "anims", name, endings, fbx_backend, view)
-
     for dancer, clip in enumerate(clips, 1):
-        save(f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip)
+        yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
     for conversion in conversions(nets):
-        source, target = conversion.source, conversion.target
-        motion = synthesis.convert(conversion, clips[source], sequence_length, export_sample_latent)
-        clip = kinematics.follow_path(clips[target], clips[source])  # where the source danced
-        way = f"dancer{source + 1}_to_dancer{target + 1}"
+        way = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
         name = f"pred_sequence_{way}_epoch_{epoch}_seq_start_{start}_length_{length}"
-        save(name, dataclasses.replace(clip, rot_local=motion))
+        yield name, convert(conversion, clips, takes, export_sample_latent)
 
 
 def main():
@@ -269,13 +286,15 @@ def main():
         history, stop = History(), interrupt.Stop()
         if epochs > 0:
             with console.stage(f"train on {devices.describe(where)}"):
-                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config)
+                history, stop = train(nets, pairs, ranges, windows, joint_weights.to(where), generator, folder, config)
         parallel.leave()
         if parallel.rank() > 0:
             return
         if stop.clips:
             with console.stage("export"):
-                export_clips(nets, pairs, ranges, folder, len(history.rows))
+                clips = make_clips(nets, pairs, ranges, len(history.rows))
+                endings = formats.export_endings(export_formats, pairs[export_seq_index][0].path)
+                export.export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
         console.line(f"All results are in {folder}")
         if stop.asked:
             raise errors.StoppedError(

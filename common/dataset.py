@@ -132,6 +132,24 @@ def held_out_clips(pairs, ranges, test_percentage, sequence_length):
     ]
 
 
+def preview_stretch(ranges, test_percentage, sequence_length, length):
+    """A stretch of `length` frames, or of what there is: (pair, start, end, whether it is held out).
+
+    The first frames of the first held-out part with room for a window, or else the last ones of the training part of
+    the first range.
+    """
+    stretches = [
+        (pair, start, end - _held_out(end - start, test_percentage), end)
+        for pair, pair_ranges in enumerate(ranges)
+        for start, end in pair_ranges
+    ]
+    for pair, _, border, end in stretches:
+        if end - border >= sequence_length:
+            return pair, border, min(border + length, end), True
+    pair, start, border, _ = stretches[0]
+    return pair, max(start, border - length), border, False
+
+
 def _all_poses(takes, stretches, frame_count):
     """The frames of all stretches (pair, start, end) end to end, (N, D) float32. In every stretch the first frame keeps
     the sign that the file's own Euler angles give, and the signs are continuous from there."""

@@ -1,8 +1,19 @@
-"""One clip, as GIF and as motion files."""
+"""Clips, as GIF and as motion files."""
 
 import time
 
-from common import console, formats, render
+from common import console, formats, render, root_path
+
+IN_PLACE = "_in_place"  # at the end of the name of clips without their path
+
+
+def export_clips(clips, folder, endings, fbx_backend, view, root_motion):
+    """Write clips (name, Mocap), any iterable of them, into a folder: along their path, or in place and named so."""
+    for name, clip in clips:
+        if root_motion:
+            export_clip(clip, folder, name, endings, fbx_backend, view)
+        else:
+            export_clip(root_path.stand(clip), folder, f"{name}{IN_PLACE}", endings, fbx_backend, view)
 
 
 def export_clip(take, folder, name, endings, fbx_backend, view):

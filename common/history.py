@@ -40,7 +40,9 @@ class History:
         )
 
     def save(self, folder, epochs):
-        """Write history_<epochs>.csv and .png into a folder."""
+        """Write history_<epochs>.csv and .png into a folder; nothing before the first epoch is finished."""
+        if not self.rows:
+            return
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 

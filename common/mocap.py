@@ -94,13 +94,6 @@ def _frames(mocap, start, end):
     )
 
 
-def stand_still(mocap):
-    """The same take with root and offsets held at their mean place."""
-    skeleton = dataclasses.replace(mocap.skeleton, offsets=mocap.skeleton.mean_offsets)
-    root_pos = np.broadcast_to(mocap.root_pos.mean(axis=0), mocap.root_pos.shape).copy()
-    return dataclasses.replace(mocap, skeleton=skeleton, root_pos=root_pos)
-
-
 def rescale(mocap, scale):
     """The same take with every length multiplied by `scale`; the file's unit is remembered for exports."""
     skeleton = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""A clip as GIF: a stick figure in place, at the take's real speed.
+"""Takes as GIF: stick figures in place, at their real speed.
 
 Shapes: F frames shown, J joints.
 """
@@ -7,7 +7,7 @@ import functools
 import math
 import re
 
-from common import gif, kinematics
+from common import gif, kinematics, root_path
 from common.mocap import without_namespace
 
 import numpy as np
@@ -30,22 +30,31 @@ def save_gif(mocap, path, view_ele, view_azi, view_line_width, view_size):
     view_azi circles the dancer's up axis and view_ele tilts the camera: −90 and 90 look at the front from
     straight ahead, a larger view_ele looks down from above. Left limbs are blue, right ones orange.
     """
-    frames, delays = _frames_and_delays(mocap.frame_count, mocap.fps)
-    positions = _positions_in_place(mocap)[frames]
-    points, nearness = _project(positions, view_ele, view_azi)  # (F, J, 2), (F, J)
-    floor, _ = _project(_floor_circle(positions), view_ele, view_azi)
+    save_side_by_side([[("", mocap)]], "", path, view_ele, view_azi, view_line_width, view_size)
+
+
+def save_side_by_side(rows, title, path, view_ele, view_azi, view_line_width, view_size, shortest_delay=SHORTEST_DELAY):
+    """Write takes of as many frames as one GIF, at one scale: rows of (caption, Mocap), `view_size` inches for each.
+
+    No picture is shown for less than `shortest_delay` seconds. Raises OSError where the file cannot be written.
+    """
+    takes = [take for row in rows for _, take in row]
+    frames, delays = _frames_and_delays(takes[0].frame_count, takes[0].fps, shortest_delay)
+    figures = [_Figure(take, frames, view_ele, view_azi) for take in takes]
     size = round(view_size * PIXELS_PER_INCH)
-    fit = _fit_to_square(points, floor, size * OVERSAMPLING)
-    canvas = _Canvas(mocap.skeleton, size, view_line_width, fit(floor))
-    points = fit(points)
-    pictures = map(canvas.draw, points, canvas.boxes_around(points), nearness, frames / mocap.fps)
+    fit = _fit_to_square(figures, size * OVERSAMPLING)
+    films = [figure.film(_Canvas(figure.skeleton, size, view_line_width, fit(figure.floor)), fit) for figure in figures]
+    captions = [[caption for caption, _ in row] for row in rows]
+    sided = any({*_side_inks(take.skeleton)} >= {LEFT, RIGHT} for take in takes)
+    labels = _Labels(size, title, captions, ("left", "right") if sided else ())
+    pictures = map(labels.add, zip(*films, strict=True), frames / takes[0].fps)
     gif.write_gif(path, pictures, delays, _palette())
 
 
-def _frames_and_delays(frame_count, fps):
+def _frames_and_delays(frame_count, fps, shortest_delay=SHORTEST_DELAY):
     """Which frames to show, and for how many milliseconds each: whole hundredths, none too short for a
     browser, adding up to the clip's real duration."""
-    step = max(1, math.ceil(fps * SHORTEST_DELAY - 1e-3))
+    step = max(1, math.ceil(fps * shortest_delay - 1e-3))
     frames = np.arange(0, frame_count, step)
     ends = np.append(frames[1:], frame_count) / fps
     hundredths = np.diff(np.round(ends * 100), prepend=0)
@@ -82,9 +91,25 @@ def _floor_circle(positions):
     return np.stack((radius * np.cos(angle), np.full(64, height), radius * np.sin(angle)), axis=1)
 
 
-def _fit_to_square(points, floor, size):
-    """A function that places points in a square of `size` pixels, the same for every frame of the clip."""
-    every = np.concatenate((points.reshape(-1, 2), floor))
+class _Figure:
+    """A take as it is seen: points (F, J, 2), y up, their nearness (F, J), and the circle on the floor (64, 2)."""
+
+    def __init__(self, take, frames, view_ele, view_azi):
+        positions, start = _positions_in_place(take)[frames], root_path.traveller(take.skeleton)
+        positions[:, :start] = positions[:, [start]]  # the root that a body hangs from is no part of it
+        self.skeleton = take.skeleton
+        self.points, self.nearness = _project(positions, view_ele, view_azi)
+        self.floor, _ = _project(_floor_circle(positions), view_ele, view_azi)
+
+    def film(self, canvas, fit):
+        """Its pictures on a canvas, one after the other."""
+        points = fit(self.points)
+        return map(canvas.draw, points, canvas.boxes_around(points), self.nearness)
+
+
+def _fit_to_square(figures, size):
+    """A function that places points in a square of `size` pixels, the same for every frame of all figures."""
+    every = np.concatenate([part for figure in figures for part in (figure.points.reshape(-1, 2), figure.floor)])
     low, high = every.min(axis=0), every.max(axis=0)
     reach = max(np.abs(every[:, 0]).max(), (high[1] - low[1]) / 2, 1e-6)
     scale = 0.44 * size / reach
@@ -112,17 +137,13 @@ class _Canvas:
         boxes = np.stack((low // OVERSAMPLING, high // OVERSAMPLING + 2), axis=1)
         return np.clip(boxes, 0, len(self.backdrop)).astype(int)
 
-    def draw(self, points, box, nearness, seconds):
-        """One frame, farther bones first, with the legend and the time in the corners."""
+    def draw(self, points, box, nearness):
+        """One frame, farther bones first."""
         picture = self.backdrop.copy()
         part = self.floor.crop((box * OVERSAMPLING).ravel().tolist())
         self._draw_bones(part, points - box[0] * OVERSAMPLING, nearness)
         (left, top), (right, bottom) = box
         picture[top:bottom, left:right] = _shrink(part)
-        if {*self.inks} > {LEFT, RIGHT}:
-            _write(picture, "left", LEFT)
-            _write(picture, "right", RIGHT, line=1)
-        _write(picture, f"{seconds:.1f} s", MIDDLE, to_the_right=True)
         return picture
 
     def _draw_bones(self, image, points, nearness):
@@ -135,15 +156,39 @@ class _Canvas:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
 
 
-def _write(picture, text, ink, line=0, to_the_right=False):
-    """Write a text into the upper corner of a picture, on the left or right."""
-    shades = _text_shades(text, 12 * len(picture) / 400)
-    top = round((10 + 15 * line) * len(picture) / 400)
-    left = round(10 * len(picture) / 400)
-    if to_the_right:
-        left = len(picture) - left - shades.shape[1]
-    place = picture[top : top + shades.shape[0], left : left + shades.shape[1]]
-    np.copyto(place, ink - 1 + shades, where=shades > 0)
+class _Labels:
+    """What is written on a picture of rows of panels, each `size` pixels wide and high: in the corners at the top which
+    colour is which side, and the time, between them a title, and below each panel its caption."""
+
+    def __init__(self, size, title, captions, sides):
+        self.size, self.title, self.captions, self.sides = size, title, captions, sides
+        self.margin, self.line = round(10 * size / 400), 15 * size / 400
+
+    def add(self, panels, seconds):
+        """The panels, one row after the other, as one picture, with all labels."""
+        panels = iter(panels)
+        rows = [[next(panels) for _ in row] for row in self.captions]
+        picture = np.concatenate([np.concatenate(row, axis=1) for row in rows])
+        for number, (text, ink) in enumerate(zip(self.sides, (LEFT, RIGHT), strict=False)):
+            top = round((10 + 15 * number) * self.size / 400)
+            self._write(picture, text, ink, self.margin, top, 0)
+        width = picture.shape[1]
+        self._write(picture, f"{seconds:.1f} s", MIDDLE, width - self.margin, self.margin, 1)
+        self._write(picture, self.title, MIDDLE, width / 2, self.margin, 0.5)
+        for row, captions in enumerate(self.captions, 1):
+            for column, caption in enumerate(captions):
+                self._write(picture, caption, MIDDLE, (column + 0.5) * self.size, row * self.size - self.line, 0.5)
+        return picture
+
+    def _write(self, picture, text, ink, x, top, share):
+        """Write a text that has a share of its width to the left of x."""
+        if not text:
+            return
+        shades = _text_shades(text, 12 * self.size / 400)
+        left, top = max(0, round(x - share * shades.shape[1])), round(top)
+        place = picture[top : top + shades.shape[0], left : left + shades.shape[1]]
+        shades = shades[: place.shape[0], : place.shape[1]]  # the smallest letters do not shrink with the picture
+        np.copyto(place, ink - 1 + shades, where=shades > 0)
 
 
 @functools.lru_cache(maxsize=4096)

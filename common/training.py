@@ -2,8 +2,10 @@
 
 import collections
 import contextlib
+import gc
 import math
 import random
+import traceback
 import warnings
 
 from common import console, parallel
@@ -81,6 +83,7 @@ class Step:
         recorded = self.device.type == "cuda" and parallel.world_size() == 1
         self.optimiser = _adam(self.model.parameters(), self.device, recorded)
         self.check_after = 1 if self.device.type == "cpu" else CHECK_AFTER
+        self.batch_size = 0  # the largest so far
         self.recent = []  # batches and losses that are still to be checked
         self.run = self._run
         if parallel.world_size() > 1:
@@ -97,6 +100,7 @@ class Step:
 
     def train(self, batch, kld_scale):
         """Learn from a batch of windows (B,); returns the losses before that, and of how many windows they are."""
+        self.batch_size = max(self.batch_size, len(batch))  # the last one of an epoch is smaller
         noise = torch.randn((len(batch), *self.noise_shape), generator=self.generator)
         mine = parallel.share(batch)
         noise = self._on_device(parallel.share(noise))
@@ -107,17 +111,61 @@ class Step:
         try:
             losses = self.run(mine, noise, numbers)
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
-            smaller = max(1, len(batch) // 2)
+            traceback.clear_frames(error.__traceback__)  # which hold what the step has computed so far
             raise InputError(
-                f"batch_size = {len(batch)}: the memory of the device ({self.device}) does not suffice. Try "
-                f"batch_size = {smaller}."
+                f"batch_size = {self.batch_size}: the memory of the device ({self.device}) does not suffice. "
+                f"{self._what_fits(batch, kld_scale)}"
             ) from error
         self.recent.append((mine, losses))
         if len(self.recent) >= self.check_after:
             self.check()
         return losses, part * len(batch) / parallel.world_size()
+
+    def _what_fits(self, batch, kld_scale):
+        """What to change where memory does not suffice: half a batch, a quarter, and so on are tried."""
+        size = self.batch_size // 2
+        while size > 0:
+            self._free_memory()
+            try:
+                self._try_step(batch[torch.arange(size, device=batch.device) % len(batch)], kld_scale)
+                return f"A step with batch_size = {size} was tried, and fits: use that."
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):  # the device may be beyond help
+                    return f"Try batch_size = {size}."
+                traceback.clear_frames(error.__traceback__)
+            size //= 2
+        return "Not even a single window fits. Use a smaller sequence_length or ae_rnn_layer_size."
+
+    def _try_step(self, batch, kld_scale):
+        """What a step computes with a batch of windows (B,), changing neither parameters nor Adam's state nor random
+        state. The other processes have no part in it: they may not be in trouble."""
+        mine = parallel.share(batch)
+        mine = mine if len(mine) else batch[:1]
+        parameters = list(self.model.parameters())
+        # what Adam remembers, where it has not begun to
+        moments = [] if self.optimiser.state else [torch.empty_like(p) for p in parameters for _ in range(2)]
+        # where steps are recorded, each of the two batch sizes of an epoch has memory of its own
+        copies = 2 if isinstance(self.run, _Recorded) else 1
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            noise = self._on_device(torch.zeros(len(mine), *self.noise_shape))
+            scale = self._on_device(torch.tensor(kld_scale, dtype=torch.float32))
+            totals = [self.model(mine, noise, scale)[0] for _ in range(copies)]
+            torch.autograd.grad(sum(totals), parameters, allow_unused=True)
+        del moments
+
+    def _free_memory(self):
+        """Give back what a step left on the device."""
+        self.optimiser.zero_grad()
+        self.recent = []
+        if isinstance(self.run, _Recorded):
+            self.run.graphs.clear()
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.device.type == "mps":
+            torch.mps.empty_cache()
 
     def _on_device(self, numbers):
         """A tensor from the CPU on the device, without waiting for what that is still doing."""
@@ -166,7 +214,8 @@ class _Model(nn.Module):
             return torch.stack(self.compute_losses(self.nets, batch, noise, kld_scale))
 
 
-def _out_of_memory(error):
+def out_of_memory(error):
+    """Whether an error means that a device, or this machine, has no memory left."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
@@ -227,7 +276,7 @@ class _Recorded:
             with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
                 losses = self.run(*places)
         except RuntimeError as error:
-            if _out_of_memory(error):
+            if out_of_memory(error):
                 raise
             console.note(f"a step cannot be recorded here, which makes it slower: {str(error).splitlines()[0]}")
             return None

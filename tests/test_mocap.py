@@ -69,24 +69,6 @@ def test_up_axis_of_real_files(recordings):
     assert turned.up_axis == "Z"
 
 
-def test_follow_path_scales_with_the_hips(duet):
-    take = formats.load_mocap(duet / "one.bvh")
-    child = mocap.rescale(take, 0.5)
-    moved = kinematics.follow_path(child, take)
-    np.testing.assert_allclose(moved.root_pos, take.root_pos * 0.5)
-
-
-def test_follow_path_works_below_a_resting_root(tmp_path):
-    body = "HIERARCHY\nROOT Reference\n{\nOFFSET 50 0 0\nCHANNELS 0\n"
-    body += BODY.removeprefix("HIERARCHY\n").replace("ROOT", "JOINT") + "}\n"
-    write_body(tmp_path / "take.bvh", body=body)
-    take = formats.load_mocap(tmp_path / "take.bvh")
-    same = kinematics.follow_path(take, take)
-    np.testing.assert_allclose(positions(same), positions(take), atol=1e-9)
-    half = kinematics.follow_path(mocap.rescale(take, 0.5), take)
-    np.testing.assert_allclose(positions(half)[:, 1], positions(take)[:, 1] / 2, atol=1e-9)
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # takes
 

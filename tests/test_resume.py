@@ -1,10 +1,12 @@
 """A run that cannot be lost: checkpoint and resume, Ctrl-C, full disks, locks, and losses that are no numbers."""
 
+import copy
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import weakref
 import zipfile
 
 from common import checkpoint, results, training
@@ -152,6 +154,35 @@ def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
     assert not list((duet / "results").rglob("*.part*"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a signal to itself")
+@pytest.mark.parametrize(("name", "at"), [("vae_rnn", 6), ("vae_rnn_deepfake", 1)])  # of 4 held-out batches an epoch
+def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
+    settings = tiny | {"batch_size": 2}
+    test, tested = training.Step.test, []
+
+    def interrupted(step, batch, kld_scale):
+        tested.append(len(batch))
+        if len(tested) == at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return test(step, batch, kld_scale)
+
+    monkeypatch.setattr(training.Step, "test", interrupted)
+    stopped = with_results(settings, duet / "stopped")
+    assert run_here(name, stopped, monkeypatch) == 130
+    assert len(tested) == at
+    epochs = at // 4
+    assert f"stopped after {epochs} of 2 epochs" in capsys.readouterr().err
+    state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
+    assert (state["epoch"], state["batch"], len(state["history"])) == (epochs, 19, epochs)  # all that trains is done
+    previews = [path.name for path in (duet / "stopped/anims").glob("preview*")]
+    assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(1, epochs + 1)]
+    assert run_here(name, stopped | {"resume": True}, monkeypatch) == 0
+    assert "going on after" in capsys.readouterr().out
+    assert len(tested) == at + 4 * (2 - epochs)  # the held-out part is repeated as a whole
+    assert run_here(name, with_results(settings, duet / "calm"), monkeypatch) == 0
+    compare(duet / "calm", duet / "stopped", 2)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_killed_runs_end_as_if_nothing_had_happened(name, tmp_path):
     disturbed_run(name, tmp_path, kills=2, epochs=6, seed=3)
@@ -247,14 +278,73 @@ def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, monkeyp
     assert all(torch.isfinite(value).all() for net in state["nets"].values() for value in net.values())
 
 
-def test_too_little_memory_names_the_batch_size():
-    net = torch.nn.Linear(2, 2)
+class Allocator(torch.autograd.Function):
+    """A computation that has memory for so many windows only, on the way there or on the way back."""
+
+    @staticmethod
+    def forward(ctx, x, most, way):
+        ctx.most, ctx.way, ctx.size = most, way, len(x)
+        return Allocator.allocate(x, ctx.size > most and way == "forward")
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return Allocator.allocate(gradient, ctx.size > ctx.most and ctx.way == "backward"), None, None
+
+    @staticmethod
+    def allocate(x, too_much):
+        if too_much:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+        return x.clone()
+
+
+FITS = {
+    "forward": (5, 16, "batch_size = 16: .* A step with batch_size = 4 was tried, and fits: use that."),
+    "backward": (1, 16, "batch_size = 16: .* A step with batch_size = 1 was tried, and fits"),
+    "a smaller batch": (5, 6, "batch_size = 16: .* A step with batch_size = 4 was tried"),
+    "nothing": (
+        0,
+        16,
+        "does not suffice. Not even a single window fits. Use a smaller sequence_length or ae_rnn_layer",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_too_little_memory_names_what_fits(case):
+    most, size, words = FITS[case]
+    net, way, held = torch.nn.Linear(2, 2), "backward" if case == "backward" else "forward", []
+    limit = [100]  # the first step has memory enough
 
     def compute(nets, batch, noise, kld_scale):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+        assert not [tensor for tensor in held if tensor() is not None]  # the step before has been let go
+        x = torch.rand(len(batch), 2)
+        held.append(weakref.ref(x))
+        return (Allocator.apply(nets["net"](x), limit[0], way).square().sum() + kld_scale,) * 5
 
     step = training.Step({"net": net}, compute, (1,), torch.Generator())
-    with pytest.raises(InputError, match=r"batch_size = 16: .* Try batch_size = 8"):
+    step.set_learning_rate(0.1)
+    step.train(torch.arange(16), 0.0)
+    step.recent, limit[0] = [], most
+    before = copy.deepcopy((net.state_dict(), step.optimiser.state_dict()["state"])), torch.get_rng_state()
+    states = []
+    step.model.register_forward_pre_hook(lambda *_: states.append(torch.get_rng_state()))
+    with pytest.raises(InputError, match=words):
+        step.train(torch.arange(size), 0.0)
+    states.append(torch.get_rng_state())
+    after = net.state_dict(), step.optimiser.state_dict()["state"]
+    torch.testing.assert_close(after, before[0], rtol=0, atol=0)
+    torch.set_rng_state(before[1])
+    torch.rand(size, 2)  # by the step that failed
+    assert all(torch.equal(state, torch.get_rng_state()) for state in states[1:])
+    assert len(states) == 1 + {"forward": 3, "backward": 5, "a smaller batch": 3, "nothing": 5}[case]
+
+
+def test_a_device_beyond_help_is_no_reason_to_end_without_words():
+    def compute(nets, batch, noise, kld_scale):
+        raise RuntimeError("CUDA out of memory" if len(batch) == 16 else "CUDA error: an illegal memory access")
+
+    step = training.Step({"net": torch.nn.Linear(2, 2)}, compute, (1,), torch.Generator())
+    with pytest.raises(InputError, match=r"batch_size = 16: .* Try batch_size = 8\."):
         step.train(torch.arange(16), 0.0)
 
 
