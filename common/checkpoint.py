@@ -80,12 +80,16 @@ class Progress:
             f"{saved}"
         )
 
-    def end_epoch(self):
-        """Count an epoch. Raises InputError where a loss in it was no number."""
+    def check(self):
+        """Raise InputError where a loss so far was no number. Not every device is asked after every step."""
         try:
             self.step.check()
         except NotFiniteError as error:
             raise self._explained(error) from None
+
+    def end_epoch(self):
+        """Count an epoch. Raises InputError where a loss in it was no number."""
+        self.check()
         self.epoch, self.batch, self.trained = self.epoch + 1, 0, self.step.running_mean()
 
     def due(self):
@@ -93,7 +97,9 @@ class Progress:
         return parallel.any_of(time.monotonic() - self.saved_at >= 60 * self.minutes, self.step.device)
 
     def save(self):
-        """Write the checkpoint, in place of the one before. Raises OSError; the one before is then still there."""
+        """Write the checkpoint, in place of the one before. Raises OSError, or InputError where a loss was no number;
+        the one before is then still there."""
+        self.check()
         total, count = self.trained.sums() if self.batch else (torch.zeros(0), 0.0)
         if parallel.rank() == 0:
             with whole_file(self.path) as partial, partial.open("wb") as file:
