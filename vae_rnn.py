@@ -20,6 +20,7 @@ from common import (
     dataset,
     devices,
     errors,
+    evaluation,
     export,
     formats,
     interrupt,
@@ -30,6 +31,7 @@ from common import (
     parallel,
     results,
     settings,
+    summary,
     synthesis,
     training,
     weights,
@@ -127,7 +129,7 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     return total, norm, pos, quat, kld
 
 
-def train(nets, windows, joint_weights, generator, folder, config):
+def train(nets, windows, joint_weights, generator, folder, config, judge):
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
@@ -174,7 +176,7 @@ def train(nets, windows, joint_weights, generator, folder, config):
                     results.save_all([progress.save])
             for batch in dataset.batches(windows.test, batch_size):
                 tested.add(*step.test(batch, kld_scale))
-            history.add(progress.trained.means(), tested.means())
+            history.add(progress.trained.means(), tested.means(), judge.errors(conversions(nets)))
             progress.end_epoch()
             console.line(history.log_line(time.perf_counter() - started))
             if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
@@ -260,6 +262,7 @@ def main():
             console.line(windows.description(pairs[0][0].fps))
         results.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
+        judge = evaluation.Evaluation(pairs, ranges, test_percentage, sequence_length)
 
     with results.opened(folder, __file__, resume):
         if parallel.rank() == 0:
@@ -269,13 +272,17 @@ def main():
         history, stop = History(), interrupt.Stop()
         if epochs > 0:
             with console.stage(f"train on {devices.describe(where)}"):
-                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config)
+                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config, judge)
         parallel.leave()
         if parallel.rank() > 0:
             return
         if stop.clips:
             with console.stage("export"):
                 export_clips(nets, pairs, ranges, folder, len(history.rows))
+            with console.stage("measure"):
+                measures = judge.measure(conversions(nets), len(history.rows))
+                results.save_all([lambda: evaluation.save(measures, folder / "histories", epochs)], last=True)
+            summary.show(measures, folder)
         console.line(f"All results are in {folder}")
         if stop.asked:
             raise errors.StoppedError(

@@ -23,6 +23,13 @@ class Conversion(typing.NamedTuple):
     decoder: torch.nn.Module
 
 
+def compared(conversions):
+    """The conversions of which there is a recording: each dancer given back as themselves; or, where none is, what the
+    other one danced at the same time."""
+    back = [conversion for conversion in conversions if conversion.source == conversion.target]
+    return back or list(conversions)
+
+
 def window_hop(sequence_length):
     """Frames from one window to the next; windows always overlap by half or more."""
     return max(1, min(LARGEST_HOP, sequence_length // 2))
@@ -54,6 +61,24 @@ def decode(decoder, codes, frame_count):
     windows = torch.cat([decoder(batch).float().cpu() for batch in codes.split(BATCH)])
     windows = quaternion.normalise(windows.double().unflatten(-1, (-1, 4)))  # (W, L, J, 4)
     return blend(windows, window_starts(frame_count, windows.shape[1]), frame_count).numpy()
+
+
+@torch.no_grad()
+def encode_windows(encoder, windows):
+    """The latent means of windows of poses (W, L, D) -> (W, Z), on the CPU."""
+    device = next(encoder.parameters()).device
+    return torch.cat([models.latent(*encoder(batch.to(device)))[0].cpu() for batch in windows.split(BATCH)])
+
+
+@torch.no_grad()
+def convert_windows(conversion, windows):
+    """Each window of the source dancer's poses on its own, (W, L, D) -> rotations (W, L, J, 4), float32 on the CPU."""
+    device = next(conversion.encoder.parameters()).device
+    decoded = [
+        conversion.decoder(models.latent(*conversion.encoder(batch.to(device)))[0]).float().cpu()
+        for batch in windows.split(BATCH)
+    ]
+    return quaternion.normalise(torch.cat(decoded).unflatten(-1, (-1, 4)))
 
 
 def convert(conversion, clip, sequence_length, draw_samples=False):
