@@ -8,10 +8,11 @@ from common import quaternion
 
 import torch
 
-FOOT_LOW = 5.0  # cm above the floor
+FOOT_LOW = 5.0  # cm above where it stands
 FOOT_SLIDES = 50.0  # cm/s, horizontally
+FOOT_SECONDS = 0.05  # over which that is measured, since noise would move a foot from one frame to the next
 FOOT_HEIGHT = 0.1  # of the body's height: what ends below it, half of the time, is a foot
-FLOOR = 0.05  # the share of frames in which the lowest foot may be below the floor: noise, and dips of a step
+FLOOR = 0.05  # the share of frames in which a foot may be below where it stands: noise
 ACTIVE = 0.01  # variance of a latent dimension's mean
 
 
@@ -99,20 +100,24 @@ def find_feet(positions, parents, up_axis, body_height):
     return feet
 
 
-def foot_slides(positions, tips, up_axis, fps):
-    """Whether a low foot slides, from frame to frame, (T, J, 3) along the path -> (T - 1,) booleans.
+def foot_slides(positions, feet, up_axis, fps):
+    """Whether a foot that is down slides, (T, J, 3) along the path -> (T - k,) booleans, k frames being 1/20 s.
 
-    Low is within 5 cm of the floor at both frames, and sliding faster than 50 cm/s: the foot skating ratio of
-    Karunratanakul et al., "Guided Motion Diffusion for Controllable Human Motion Synthesis", ICCV 2023 (2.5 cm from
-    one frame to the next, at their 20 frames per second). The floor is that of the motion itself: where the lower of
-    its feet stands.
+    It slides where each of its joints is low at the beginning and at the end of that time, within 5 cm of the height at
+    which that joint stands in this motion, and has come farther than 2.5 cm over the floor: 50 cm/s. These are the
+    numbers of the foot skating ratio of Karunratanakul et al., "Guided Motion Diffusion for Controllable Human Motion
+    Synthesis", ICCV 2023, who look at the toes alone. In a step toes often pass the floor lower than that, and would
+    count as sliding; with the heel they do not.
     """
-    feet = positions[:, tips]  # (T, tips, 3)
-    heights = feet[..., "XYZ".index(up_axis)]
-    floor = heights.min(dim=1).values.quantile(FLOOR)
-    low = heights < floor + FOOT_LOW
-    speeds = quaternion.length(torch.diff(feet[..., horizontal(up_axis)], dim=0)) * fps
-    return (low[1:] & low[:-1] & (speeds > FOOT_SLIDES)).any(dim=1)
+    frames = max(1, round(fps * FOOT_SECONDS))
+    slides = torch.zeros(max(0, len(positions) - frames), dtype=torch.bool)
+    for foot in feet:
+        pos = positions[:, foot]  # (T, joints of the foot, 3)
+        heights = pos[..., "XYZ".index(up_axis)]
+        low = heights < heights.quantile(FLOOR, dim=0) + FOOT_LOW
+        way = quaternion.length((pos[frames:] - pos[:-frames])[..., horizontal(up_axis)])
+        slides |= (low[frames:] & low[:-frames] & (way * fps / frames > FOOT_SLIDES)).all(dim=1)
+    return slides
 
 
 def active_dimensions(mu):

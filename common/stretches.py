@@ -26,7 +26,7 @@ def generate(clips, conversions, sequence_length):
 
     Motion that there is a recording of goes along the path of the target dancer, other motion along the source's.
     """
-    found, left = [], MOST_FRAMES
+    found, left = [], max(MOST_FRAMES, sequence_length)
     for clip in clips:
         count = min(left, clip[0].frame_count)
         if count < sequence_length:
@@ -60,11 +60,10 @@ def jitter(takes, moving):
 
 
 def foot_skate(takes, feet):
-    """The share of frames in which a foot that is low slides, in percent; nan where no feet were found."""
+    """The share of frames in which a foot that is down slides, in percent; nan where no feet were found."""
     if not feet:
         return math.nan
-    tips = [foot[0] for foot in feet]
-    slides = [metrics.foot_slides(positions(take), tips, take.up_axis, take.fps) for take in takes]
+    slides = [metrics.foot_slides(positions(take), feet, take.up_axis, take.fps) for take in takes]
     return 100 * float(torch.cat(slides).double().mean())
 
 

@@ -8,7 +8,7 @@ LITTLE_DATA = 5 * 60  # seconds to train on: fewer hold each figure of a dance a
 FEW_ACTIVE = 1 / 8  # of the latent dimensions, and at least two: one alone is a single slider
 KNOWN = 75.0  # percent of the recordings that a classifier must tell apart before its verdict on others counts
 MIXED = 75.0  # percent of codes that a linear probe may tell apart where 50 are guessing
-WIDTHS = (52, 12)  # characters of a name, and of a number at least
+WIDTHS = (48, 8)  # characters of a name, and of a number at least
 
 NOTHING_HELD_OUT = (
     "Nothing is held out, or no stretch as long as sequence_length, so there is nothing to measure the model by: "
@@ -21,24 +21,28 @@ def show(measures, folder):
     for row in measures["rows"]:
         moving, every = row["joints"]["moving"], row["joints"]["all"]
         _show_table(f"{row['conversion']}, held out ({moving} of {every} joints move)", row["figures"])
-    _show_table("the conversions, held out", measures.get("conversion", []))
-    _show_table("the duet, held out", measures.get("duet", {}).get("figures", []))
-    for sentence in (*measures["summary"], *measures["advice"]):
+    others = [*measures.get("conversion", []), *measures.get("duet", {}).get("figures", [])]
+    for figure in others:
+        beside = figure["baselines"] | ({} if figure["recording"] is None else {"recording": figure["recording"]})
+        beside = ", ".join(f"{name}: {number(value) or '-'}" for name, value in beside.items())
+        console.line(f"{figure['name']}: {number(figure['model']) or '-'} {figure['unit']} ({beside})")
+    for sentence in ("", *measures["summary"], *measures["advice"]):
         console.line(sentence)
-    console.line(f"The numbers are in {folder / 'histories'}, the clips in {folder / 'anims'}.")
+    parts = {"the numbers": "histories", "the clips": "anims", "the weights": "weights"}
+    places = [f"{name} in {folder / place}" for name, place in parts.items() if any((folder / place).iterdir())]
+    console.line(f"You find {', '.join(places)}.")
 
 
 def _show_table(title, figures):
-    if not figures:
-        return
+    """A line per figure: the model, what it should beat, and the recording that it should be like."""
     names = list(dict.fromkeys(name for figure in figures for name in figure["baselines"]))
-    recorded = ["recording"] if any(figure["recording"] is not None for figure in figures) else []
-    width, least = max(WIDTHS[0], *(len(figure["name"]) for figure in figures)), WIDTHS[1]
-    console.line(f"{title:{width}}" + "".join(f"  {name:>{least}}" for name in ("model", *names, *recorded)))
+    heads = ["model", *names, "recording"]
+    width, columns = max(WIDTHS[0], len(title)), [max(WIDTHS[1], len(head)) for head in heads]
+    console.line(
+        f"{title:{width}}" + "".join(f"  {head:>{column}}" for head, column in zip(heads, columns, strict=True))
+    )
     for figure in figures:
-        numbers = [figure["model"], *(figure["baselines"].get(name) for name in names)]
-        numbers += [figure["recording"]] if recorded else []
-        columns = [max(least, len(name)) for name in ("model", *names, *recorded)]
+        numbers = [figure["model"], *(figure["baselines"].get(name) for name in names), figure["recording"]]
         shown = "".join(f"  {number(value):>{column}}" for value, column in zip(numbers, columns, strict=True))
         console.line(f"{figure['name']:{width}}{shown}  {figure['unit']}")
     console.line("")
@@ -99,7 +103,7 @@ def _compared(measures):
 
 def advice(measures):
     """What to try next where the figures are poor, a list of sentences; empty where they are not."""
-    poor = [row for row in _compared(measures) if _share_of_mean_pose(row) > POOR]
+    poor = [row for row in _compared(measures) if _is_poor(row)]
     told = []
     if poor:
         told = [*_from_the_latent(measures), *_from_the_training(poor), *_from_the_data(measures)]
@@ -107,17 +111,17 @@ def advice(measures):
     return told + _from_the_conversion(measures)
 
 
-def _share_of_mean_pose(row):
+def _is_poor(row):
     errors, _ = _main_figures(row)
-    return errors["model"] / errors["baselines"][f"mean pose of dancer {row['target']}"]
+    return errors["model"] > POOR * errors["baselines"][f"mean pose of dancer {row['target']}"]
 
 
 def _from_the_latent(measures):
     latent = measures.get("latent")
     if latent and latent["active"] < max(2, FEW_ACTIVE * latent["dimensions"]):
         yield (
-            f"Only {latent['active']} of {latent['dimensions']} latent dimensions are in use: a smaller max_kld_scale "
-            f"leaves the model more of them."
+            f"Latent dimensions in use: {latent['active']} of {latent['dimensions']}. More epochs, or a smaller "
+            f"max_kld_scale, make room for more."
         )
 
 
@@ -127,7 +131,7 @@ def _from_the_training(rows):
         if training and held_out > LEARNT_BY_HEART * training:
             yield (
                 f"{row['conversion'].capitalize()}: the error is {training:.1f}° on the training part and "
-                f"{held_out:.1f}° on the held-out part, so it learns by heart: more recordings help, fewer epochs, or a "
+                f"{held_out:.1f}° on the held-out part: it learns by heart. More recordings help, fewer epochs, or a "
                 f"smaller ae_rnn_layer_size."
             )
 
@@ -135,8 +139,8 @@ def _from_the_training(rows):
 def _from_the_data(measures):
     if measures["training_seconds"] < LITTLE_DATA:
         yield (
-            f"{_duration(measures['training_seconds'])} to train on are little: record more, at least "
-            f"{LITTLE_DATA // 60} minutes, with the movements that you want to see in it more than once."
+            f"There are only {_duration(measures['training_seconds'])} to train on: record more, at least "
+            f"{LITTLE_DATA // 60} minutes, with every kind of movement that you want to see more than once."
         )
 
 
