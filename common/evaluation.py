@@ -195,11 +195,5 @@ def _table(measures):
         for joint, errors in row.get("per_joint", {}).items():
             yield [row["conversion"], f"rotation error of {joint}", "°", errors["degrees"], *empty]
             yield [row["conversion"], f"position error of {joint}", "cm", errors["centimetres"], *empty]
-    if "latent" in measures:
-        yield [
-            "latent",
-            "active dimensions",
-            f"of {measures['latent']['dimensions']}",
-            measures["latent"]["active"],
-            *empty,
-        ]
+    for name, count in measures.get("latent", {}).items():
+        yield ["latent", name, "dimensions", count, *empty]
