@@ -20,6 +20,7 @@ from common import (
     dataset,
     devices,
     errors,
+    evaluation,
     export,
     formats,
     interrupt,
@@ -32,6 +33,7 @@ from common import (
     root_path,
     saves,
     settings,
+    summary,
     synthesis,
     training,
     weights,
@@ -117,7 +119,7 @@ def make_models(pose_dims):
 
 def conversions(nets):
     """What the models turn into what: dancer 1's movement into dancer 2's."""
-    return [synthesis.Conversion(0, 1, nets["encoder"], nets["decoder"])]
+    return [synthesis.Conversion(0, 1, nets["encoder"], nets["decoder"], path=1)]
 
 
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
@@ -176,7 +178,7 @@ def train(nets, pairs, ranges, windows, joint_weights, generator, folder, config
                 tested.add(*step.test(batch, kld_scale))
                 if kept.stopped(stop):  # this part is done anew when the training goes on
                     return history, stop
-            history.add(progress.trained.means(), tested.means())
+            history.add(progress.trained.means(), tested.means(), judge.errors(conversions(nets)))
             progress.end_epoch()
             console.line(history.log_line(time.perf_counter() - started))
             if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
@@ -271,6 +273,7 @@ def main():
             console.line(windows.description(pairs[0][0].fps))
         results.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
+        judge = evaluation.Evaluation(pairs, ranges, test_percentage, sequence_length)
 
     with results.opened(folder, __file__, resume):
         if parallel.rank() == 0:

@@ -20,6 +20,7 @@ from common import (
     dataset,
     devices,
     errors,
+    evaluation,
     export,
     formats,
     interrupt,
@@ -32,6 +33,7 @@ from common import (
     root_path,
     saves,
     settings,
+    summary,
     synthesis,
     training,
     weights,
@@ -119,7 +121,7 @@ def conversions(nets):
     """What the models turn into what: each dancer's movement into their own again, and into the other's."""
     decoders = nets["decoder1"], nets["decoder2"]
     ways = ((0, 0), (1, 1), (0, 1), (1, 0))
-    return [synthesis.Conversion(source, target, nets["encoder"], decoders[target]) for source, target in ways]
+    return [synthesis.Conversion(source, target, nets["encoder"], decoders[target], path=source) for source, target in ways]
 
 
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
@@ -186,7 +188,7 @@ def train(nets, pairs, ranges, windows, joint_weights, generator, folder, config
                 tested.add(*step.test(batch, kld_scale))
                 if kept.stopped(stop):  # this part is done anew when the training goes on
                     return history, stop
-            history.add(progress.trained.means(), tested.means())
+            history.add(progress.trained.means(), tested.means(), judge.errors(conversions(nets)))
             progress.end_epoch()
             console.line(history.log_line(time.perf_counter() - started))
             if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
@@ -199,20 +201,12 @@ def view():
     return view_ele, view_azi, view_line_width, view_size
 
 
-def convert(conversion, clips, takes, draw_samples=False):
-    """A clip of the source dancer as the target dancer would move it, who goes where the source goes."""
-    source, target = conversion.source, conversion.target
-    motion = synthesis.convert(conversion, clips[source], sequence_length, draw_samples)
-    scale = root_path.scale_between(takes[target], takes[source])
-    return root_path.follow(dataclasses.replace(clips[target], rot_local=motion), clips[source], scale)
-
-
 def preview_figures(nets, clips, takes):
     """What a preview shows, in rows: each dancer as recorded, and as the other would move it."""
     return [
         [
             (f"dancer {way.source + 1}, recorded", clips[way.source]),
-            (f"dancer {way.source + 1} as dancer {way.target + 1}", convert(way, clips, takes)),
+            (f"dancer {way.source + 1} as dancer {way.target + 1}", synthesis.convert_clip(way, clips, takes, sequence_length)),
         ]
         for way in conversions(nets)
         if way.source != way.target
@@ -230,7 +224,7 @@ def make_clips(nets, pairs, ranges, epoch):
     for conversion in conversions(nets):
         way = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
         name = f"pred_sequence_{way}_epoch_{epoch}_seq_start_{start}_length_{length}"
-        yield name, convert(conversion, clips, takes, export_sample_latent)
+        yield name, synthesis.convert_clip(conversion, clips, takes, sequence_length, export_sample_latent)
 
 
 def main():
@@ -277,6 +271,7 @@ def main():
             console.line(windows.description(pairs[0][0].fps))
         results.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
+        judge = evaluation.Evaluation(pairs, ranges, test_percentage, sequence_length)
 
     with results.opened(folder, __file__, resume):
         if parallel.rank() == 0:

@@ -11,6 +11,7 @@ from pathlib import Path
 from common import console, dataset, parallel, weights
 from common.errors import InputError
 from common.files import whole_file
+from common.history import History
 from common.training import LOSSES, NotFiniteError
 
 import numpy as np
@@ -128,7 +129,7 @@ class Progress:
         groups = self.step.optimiser.state_dict()["param_groups"]
         self.step.optimiser.load_state_dict({"state": state["optimiser"], "param_groups": groups})
         self.epoch, self.batch, self.epoch_start = state["epoch"], state["batch"], state["epoch_start"]
-        self.history.rows = [tuple(row) for row in state["history"]]
+        self.history.rows = History(state["history"]).rows
         if self.batch and parallel.rank() == 0:
             total, count = state["trained"]
             self.trained.total, self.trained.count = total.to(self.step.device), count

@@ -81,7 +81,7 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
     lengths = [end - start for _, start, end in stretches]
     train, test, origins, first = [], [], [], 0
     for (pair, start, end), count in zip(stretches, lengths, strict=True):
-        held_out = _held_out(count, test_percentage)
+        held_out = held_out_count(count, test_percentage)
         _check_lengths(pair, (start, end), count, held_out, sequence_length)
         border, last = first + count - held_out, first + count
         origins.append((first, start, [Path(take.path).name for take in pairs[pair]]))
@@ -113,7 +113,7 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
     )
 
 
-def _held_out(frame_count, test_percentage):
+def held_out_count(frame_count, test_percentage):
     """How many frames at the end of a range are held out."""
     return round(frame_count * test_percentage)
 
@@ -121,7 +121,7 @@ def _held_out(frame_count, test_percentage):
 def held_out_clips(pairs, ranges, test_percentage, sequence_length):
     """What is held out, as clips of both dancers [(clip1, clip2), ...], of every range that holds out a window."""
     stretches = [
-        (takes, pair_ranges, end - _held_out(end - start, test_percentage), end)
+        (takes, pair_ranges, end - held_out_count(end - start, test_percentage), end)
         for takes, pair_ranges in zip(pairs, ranges, strict=True)
         for start, end in pair_ranges
     ]

@@ -13,27 +13,33 @@ from pathlib import Path
 
 from common.files import whole_file
 
-COLUMNS = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
-FIGURE_INCHES = (10, 4.5)
+LOSSES = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
+COLUMNS = (*LOSSES, "held out degrees", "held out cm")
+FIGURE_INCHES = (13.5, 4.5)
 # of the figure; a layout engine, which would find them itself, takes twice as long as all of the drawing
-MARGINS = {"left": 0.065, "right": 0.985, "bottom": 0.11, "top": 0.93, "wspace": 0.16}
+MARGINS = {"left": 0.05, "right": 0.985, "bottom": 0.11, "top": 0.93, "wspace": 0.18}
+TOTALS = {"ae train": "training", "ae test": "held out"}
 PARTS = {"ae norm": "unit length", "ae pos": "position (cm)", "ae quat": "rotation (rad)", "ae kld": "KL"}
 
 
+HELD_OUT = {"held out degrees": "rotation (degrees)", "held out cm": "position (cm)"}
+
+
 class History:
-    """Rows of the six losses of COLUMNS, one per finished epoch."""
+    """Rows of the numbers of COLUMNS, one per finished epoch: six losses, and two errors on the held-out part."""
 
-    def __init__(self):
-        self.rows = []
+    def __init__(self, rows=()):
+        """Rows of an earlier run may have the losses only."""
+        self.rows = [(*row, *[math.nan] * (len(COLUMNS) - len(row))) for row in rows]
 
-    def add(self, train, test):
-        """Append an epoch's means of (total, norm, pos, quat, kld); of the held-out ones, which may be none, the
-        total is kept."""
-        self.rows.append((train[0], test[0] if test else math.nan, *train[1:]))
+    def add(self, train, test, held_out=(math.nan, math.nan)):
+        """Append an epoch's means of (total, norm, pos, quat, kld); of the test's, which may be none, the total is
+        kept. `held_out` are the mean errors of the joints that move, in degrees and cm."""
+        self.rows.append((train[0], test[0] if test else math.nan, *train[1:], *held_out))
 
     def log_line(self, seconds):
         """The last epoch, as one line."""
-        train, test, norm, pos, quat, kld = self.rows[-1]
+        train, test, norm, pos, quat, kld = self.rows[-1][: len(LOSSES)]
         return (
             f"epoch {len(self.rows)} : ae train: {train:.4f} ae test: {test:.4f} norm {norm:.4f} "
             f"pos {pos:.4f} quat {quat:.4f} kld {kld:.4f} time {seconds:.2f}"
@@ -58,18 +64,18 @@ class History:
         gc.collect()  # a figure is full of circles, and dozens would wait in memory for Python to look for them
 
     def draw(self, figure):
-        """The totals on the left, their parts on the right, each on a logarithmic scale."""
+        """The totals, their parts, and the errors on the held-out part, each on a logarithmic scale."""
         from matplotlib.ticker import LogFormatter
 
         epochs = range(1, len(self.rows) + 1)
         columns = dict(zip(COLUMNS, zip(*self.rows, strict=True), strict=True))
         marker = "o" if len(self.rows) < 40 else None
-        totals, parts = figure.subplots(1, 2, gridspec_kw=MARGINS)
-        for name, label in {"ae train": "training", "ae test": "held out"}.items():
-            totals.plot(epochs, columns[name], label=label, marker=marker, markersize=3)
-        for name, label in PARTS.items():
-            parts.plot(epochs, columns[name], label=label, marker=marker, markersize=3)
-        for axes, title in ((totals, "total loss"), (parts, "its parts in training, unscaled")):
+        titles = ("total loss", "its parts in training, unscaled", "held out: error of the joints that move")
+        for axes, title, curves in zip(
+            figure.subplots(1, 3, gridspec_kw=MARGINS), titles, (TOTALS, PARTS, HELD_OUT), strict=True
+        ):
+            for name, label in curves.items():
+                axes.plot(epochs, columns[name], label=label, marker=marker, markersize=3)
             axes.set(title=title, xlabel="epoch", yscale="log")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.yaxis.set_major_formatter("{x:g}")

@@ -3,10 +3,11 @@
 A clip of T frames is covered by overlapping windows of L frames. Shapes: W windows, J joints, Z latent.
 """
 
+import dataclasses
 import math
 import typing
 
-from common import dataset, models, quaternion
+from common import dataset, models, quaternion, root_path
 
 import torch
 
@@ -15,12 +16,20 @@ BATCH = 64  # windows that pass the model at once
 
 
 class Conversion(typing.NamedTuple):
-    """A path through the trained models: the movement of one dancer, 0 or 1, given as movement of one of the two."""
+    """What the trained models can do: the movement of one dancer, 0 or 1, given as movement of one of the two."""
 
     source: int
     target: int
     encoder: torch.nn.Module
     decoder: torch.nn.Module
+    path: int  # the dancer on whose recorded path through the room it goes
+
+
+def compared(conversions):
+    """The conversions of which there is a recording: each dancer given back as themselves; or, where none is, what the
+    other one danced at the same time."""
+    back = [conversion for conversion in conversions if conversion.source == conversion.target]
+    return back or list(conversions)
 
 
 def window_hop(sequence_length):
@@ -56,11 +65,38 @@ def decode(decoder, codes, frame_count):
     return blend(windows, window_starts(frame_count, windows.shape[1]), frame_count).numpy()
 
 
+@torch.no_grad()
+def encode_windows(encoder, windows):
+    """The latent means of windows of poses (W, L, D) -> (W, Z), on the CPU."""
+    device = next(encoder.parameters()).device
+    return torch.cat([models.latent(*encoder(batch.to(device)))[0].cpu() for batch in windows.split(BATCH)])
+
+
+@torch.no_grad()
+def convert_windows(conversion, windows):
+    """Each window of the source dancer's poses on its own, (W, L, D) -> rotations (W, L, J, 4), float32 on the CPU."""
+    device = next(conversion.encoder.parameters()).device
+    decoded = [
+        conversion.decoder(models.latent(*conversion.encoder(batch.to(device)))[0]).float().cpu()
+        for batch in windows.split(BATCH)
+    ]
+    return quaternion.normalise(torch.cat(decoded).unflatten(-1, (-1, 4)))
+
+
 def convert(conversion, clip, sequence_length, draw_samples=False):
     """A clip of the source dancer as movement of the target dancer: rotations (T, J, 4) as a NumPy array, float64."""
     poses = dataset.poses_of(clip).to(next(conversion.encoder.parameters()).device)
     codes = encode(conversion.encoder, poses, sequence_length, draw_samples)
     return decode(conversion.decoder, codes, clip.frame_count)
+
+
+def convert_clip(conversion, clips, takes, sequence_length, draw_samples=False):
+    """Clips of both dancers to the clip that a conversion makes of them, on its path. The path is scaled by how high the
+    two bodies carry their hips in whole takes."""
+    motion = convert(conversion, clips[conversion.source], sequence_length, draw_samples)
+    scale = root_path.scale_between(takes[conversion.target], takes[conversion.path])
+    body = dataclasses.replace(clips[conversion.target], rot_local=motion)
+    return root_path.follow(body, clips[conversion.path], scale)
 
 
 def blend(windows, starts, frame_count):

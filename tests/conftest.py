@@ -155,6 +155,7 @@ def start_script(name, settings, cwd=None, script_folder=PROJECT, **environment)
         env=keep | {"PYTHONIOENCODING": "utf-8"} | environment,
         capture_output=True,
         encoding="utf-8",
+        errors="backslashreplace",  # of a run that was told to write another encoding
         stdin=subprocess.DEVNULL,
         timeout=600,
     )

@@ -128,6 +128,7 @@ def test_a_stopped_run_goes_on_where_it_was(number, code, tiny, duet):
     assert len((duet / "stopped/histories/history_100000.csv").read_text().splitlines()) == 1 + state["epoch"]
     if number == "SIGINT":
         assert len(list((duet / "stopped/anims").glob("*.gif"))) == 7
+        assert (duet / "stopped/histories/metrics_100000.json").exists()
         assert message.strip().splitlines()[-1].startswith(f"stopped after {state['epoch']} of 100000 epochs.")
         assert "--resume=True" in message
     else:

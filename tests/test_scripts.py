@@ -49,7 +49,7 @@ def test_a_script_leaves_every_result(name, tiny, duet):
     anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
     weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
     anims += [f"anims/preview_epoch_{epoch}.gif" for epoch in (1, 2)]
-    histories = ["histories/history_2.csv", "histories/history_2.png"]
+    histories = [f"histories/{file}" for file in ("history_2.csv", "history_2.png", "metrics_2.csv", "metrics_2.json")]
     kept = [".lock", "config.json", "weights/checkpoint"]
     assert files_in(duet / "results") == sorted([*anims, *histories, *kept, *weights])
 
@@ -60,9 +60,11 @@ def test_a_script_leaves_every_result(name, tiny, duet):
     )
     assert [line[0] for line in log] == ["1", "2"]
     rows = list(csv.reader((duet / "results/histories/history_2.csv").open(newline="")))
-    assert rows[0] == ["ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld"]
-    np.testing.assert_allclose(np.array(rows[1:], float), np.array([line[1:] for line in log], float), atol=1e-4)
-    for stage in ("load", "segment", "train on cpu", "export"):
+    assert rows[0][:6] == ["ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld"]
+    values = np.array(rows[1:], float)
+    np.testing.assert_allclose(values[:, :6], np.array([line[1:] for line in log], float), atol=1e-4)
+    assert np.isfinite(values).all()
+    for stage in ("load", "segment", "train on cpu", "export", "measure"):
         assert re.search(rf"^--- {stage}.*: done in \d+\.\d s$", done.stdout, re.MULTILINE)
     config = json.loads((duet / "results/config.json").read_text(encoding="utf-8"))
     assert config["script"] == f"{name}.py"
@@ -147,7 +149,8 @@ def test_switches_leave_files_out(name, tiny, duet, monkeypatch):
     off = {"save_weights": False, "save_history": False, "export_formats": ["bvh"], "test_percentage": 0}
     assert run_here(name, tiny | off, monkeypatch) == 0
     left = files_in(duet / "results")
-    assert [path for path in left if path.startswith(("weights", "histories"))] == ["weights/checkpoint"]
+    kept = ["histories/metrics_2.csv", "histories/metrics_2.json", "weights/checkpoint"]
+    assert [path for path in left if path.startswith(("weights", "histories"))] == kept
 
 
 def test_several_pairs_ranges_and_dancers_of_different_skeletons(tiny, duet, monkeypatch, capsys):
