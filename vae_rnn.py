@@ -35,6 +35,7 @@ from common import (
     weights,
 )
 from common.history import History
+from common.report.running import Running
 
 # ---------------------------------------------------------------------------------------------------------------------
 # mocap
@@ -100,6 +101,7 @@ view_azi = -90.0  # degrees; -90 looks at the front
 view_line_width = 1.0
 view_size = 4.0  # inches, at 100 pixels each
 show_history = True  # in a window at the end, where there is a display
+open_report = True  # in the browser at the end, where there is a display
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +129,7 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     return total, norm, pos, quat, kld
 
 
-def train(nets, windows, joint_weights, generator, folder, config):
+def train(nets, windows, joint_weights, generator, folder, config, page):
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
@@ -145,6 +147,8 @@ def train(nets, windows, joint_weights, generator, folder, config):
             actions.append(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep))
         if save_history and parallel.rank() == 0 and history.rows:
             actions.append(lambda: history.save(folder / "histories", epochs))
+        if parallel.rank() == 0 and not last:
+            actions.append(lambda: page.refresh(conversions(nets), progress.epoch))
         results.save_all(actions, last)
 
     batch_count = training.batch_count(windows.train, batch_size)
@@ -266,16 +270,18 @@ def main():
             settings.save_config(config, __file__, folder / "config.json")
             if load_weights and not resume:
                 weights.keep_weights(nets, weights_files, folder / "weights")
+        page = Running(folder, config, __file__, where, pairs, ranges)
         history, stop = History(), interrupt.Stop()
         if epochs > 0:
             with console.stage(f"train on {devices.describe(where)}"):
-                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config)
+                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config, page)
         parallel.leave()
         if parallel.rank() > 0:
             return
         if stop.clips:
             with console.stage("export"):
                 export_clips(nets, pairs, ranges, folder, len(history.rows))
+                page.finish(conversions(nets), len(history.rows), stop.asked)
         console.line(f"All results are in {folder}")
         if stop.asked:
             raise errors.StoppedError(
@@ -283,6 +289,8 @@ def main():
                 f"True in the script, or --resume=True behind its name.",
                 stop.exit_code,
             )
+    if open_report:
+        page.open()
     if history.rows and show_history:
         history.show()
 

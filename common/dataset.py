@@ -118,17 +118,22 @@ def _held_out(frame_count, test_percentage):
     return round(frame_count * test_percentage)
 
 
+def border(start, end, test_percentage):
+    """The first frame of a range that is held out."""
+    return end - _held_out(end - start, test_percentage)
+
+
 def held_out_clips(pairs, ranges, test_percentage, sequence_length):
     """What is held out, as clips of both dancers [(clip1, clip2), ...], of every range that holds out a window."""
     stretches = [
-        (takes, pair_ranges, end - _held_out(end - start, test_percentage), end)
+        (takes, pair_ranges, border(start, end, test_percentage), end)
         for takes, pair_ranges in zip(pairs, ranges, strict=True)
         for start, end in pair_ranges
     ]
     return [
-        tuple(mocap.cut_clip(take, border, end, pair_ranges) for take in takes)
-        for takes, pair_ranges, border, end in stretches
-        if end - border >= sequence_length
+        tuple(mocap.cut_clip(take, first, end, pair_ranges) for take in takes)
+        for takes, pair_ranges, first, end in stretches
+        if end - first >= sequence_length
     ]
 
 
