@@ -48,8 +48,8 @@ def test_a_script_leaves_every_result(name, tiny, duet):
     assert done.stderr == ""
     anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
     weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
-    histories = ["histories/history_2.csv", "histories/history_2.png"]
-    kept = [".lock", "config.json", "weights/checkpoint"]
+    histories = [f"histories/{file}" for file in ("history_2.csv", "history_2.png", "latent_2.npz", "run.json")]
+    kept = [".lock", "config.json", "report.html", "weights/checkpoint"]
     assert files_in(duet / "results") == sorted([*anims, *histories, *kept, *weights])
 
     log = re.findall(

@@ -73,10 +73,8 @@ def _in_centimetres(take, name, config, run):
     """An exported BVH has the unit of its recording, which the run noted, or which its settings name."""
     if take.path.lower().endswith(".fbx"):
         return take
-    pair = (run.get("takes") or [[]])[0]
-    dancer = presets.role(name)["dancer"]
     try:
-        scale = float(pair[dancer]["unit_cm"])
+        scale = float(run["takes"][0][presets.role(name)["dancer"]]["unit_cm"])
     except (TypeError, KeyError, IndexError, ValueError):
         scale = config.get("mocap_pos_scale", 1.0)
     fits = isinstance(scale, (int, float)) and 1e-6 < scale < 1e6

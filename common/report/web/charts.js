@@ -4,7 +4,7 @@
 {
   const { element, drawing, isNumber, number, withUnit } = report;
   const HEIGHT = 250;
-  const MARGIN = { left: 46, right: 14, top: 12, bottom: 30 };
+  const MARGIN = { left: 46, right: 14, top: 12, bottom: 40 };
 
   // Round numbers between low and high.
   function evenTicks(low, high, count) {
@@ -85,7 +85,7 @@
         if (whole && !Number.isInteger(tick)) continue;
         svg.append(drawing("text", { x: place.x(tick), y: bottom + 18, "text-anchor": "middle" }, String(Number(tick.toPrecision(6)))));
       }
-      svg.append(drawing("text", { class: "axis", x: right, y: HEIGHT - 1, "text-anchor": "end" }, xName));
+      svg.append(drawing("text", { class: "axis", x: right, y: HEIGHT - 7, "text-anchor": "end" }, xName));
       lines.forEach((line) => drawLevel(line, right));
       shown.forEach((one) => drawCurve(one, colours));
       if (at >= 0) drawCursor(shown, colours);

@@ -256,7 +256,7 @@
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const own = { INPUT: target.type === "range" ? /^(Arrow|Home|End)/ : /^ $/, SELECT: /^(Arrow|Home|End| $|[a-z0-9]$)/, BUTTON: /^ $/, SUMMARY: /^ $/, A: /^$/ };
     if (own[target.tagName]?.test(key)) return;
-    if (!at("stage").contains(target) && (target !== document.body || stage.onScreen === false)) return;
+    if (!at("stage-section").contains(target) && (target !== document.body || stage.onScreen === false)) return;
     if (target === document.body && /^(Arrow|Home|End)/.test(key)) return; // these scroll the page
     if (/^[1-9]$/.test(key)) toggle(Number(key) - 1);
     else if (ACTIONS[key]) ACTIONS[key]();

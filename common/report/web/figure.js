@@ -14,8 +14,8 @@
   const jointShape = new THREE.SphereGeometry(1, 14, 10);
   const up = new THREE.Vector3(), side = new THREE.Vector3(), front = new THREE.Vector3();
 
-  // Thick where the body is: a bone's radius follows its length.
-  const radiusOf = (length) => Math.min(Math.max(0.13 * length, 0.006), 0.042);
+  // Thick where much of the body hangs on a bone: its radius follows the length of all bones from it on.
+  const radiusOf = (below) => Math.min(Math.max(0.043 * Math.sqrt(below), 0.007), 0.062);
 
   // A matrix (16 numbers from `at`) that lays the unit bone from a to b.
   function layBone(out, at, positions, a, b, radius) {
@@ -61,12 +61,15 @@
       this.clip.pose(this.positions, 0, true);
       this.boneEnds = [];
       this.ballRadii = new Float32Array(parents.length);
+      const lengths = parents.map((parent, joint) => {
+        const a = 3 * Math.max(parent, 0), b = 3 * joint, p = this.positions;
+        return parent < 0 ? 0 : Math.hypot(p[b] - p[a], p[b + 1] - p[a + 1], p[b + 2] - p[a + 2]);
+      });
+      const below = [...lengths];
+      for (let joint = parents.length - 1; joint > 0; joint--) below[parents[joint]] += below[joint];
       parents.forEach((parent, joint) => {
-        if (parent < 0) return;
-        const a = 3 * parent, b = 3 * joint, p = this.positions;
-        const length = Math.hypot(p[b] - p[a], p[b + 1] - p[a + 1], p[b + 2] - p[a + 2]);
-        if (length < 0.004) return;
-        const radius = radiusOf(length);
+        if (parent < 0 || lengths[joint] < 0.004) return;
+        const radius = radiusOf(below[joint]);
         this.boneEnds.push([parent, joint, radius]);
         this.ballRadii[parent] = Math.max(this.ballRadii[parent], radius);
         this.ballRadii[joint] = Math.max(this.ballRadii[joint], 0.72 * radius);
@@ -74,7 +77,7 @@
     }
 
     instances(shape, count) {
-      const material = new THREE.MeshLambertMaterial();
+      const material = new THREE.MeshLambertMaterial({ fog: false });
       const mesh = new THREE.InstancedMesh(shape, material, count);
       mesh.instanceColor = new THREE.InstancedBufferAttribute(new Float32Array(3 * count), 3);
       mesh.instanceMatrix.array.fill(0);

@@ -145,12 +145,12 @@
   // ---- the run, files, problems
 
   report.settings = () => {
-    const rows = data.settings.map(([meaning, value, name]) => element("tr", {}, element("th", { scope: "row" }, meaning),
-      element("td", {}, value), element("td", { class: "faint" }, element("code", {}, name))));
+    const rows = data.settings.map(([meaning, value, name]) =>
+      element("div", {}, element("dt", {}, meaning, element("code", {}, name)), element("dd", {}, value)));
     const run = object(data.run);
     const versions = ["python", "torch"].filter((name) => text(run[name])).map((name) => `${name} ${run[name]}`).join(", ");
     if (!rows.length && !versions) return aside("The run left no settings.");
-    return element("div", {}, element("div", { class: "scroll" }, element("table", { class: "settings" }, element("tbody", {}, ...rows))),
+    return element("div", {}, element("dl", { class: "settings" }, ...rows),
       versions ? aside(versions) : null);
   };
 

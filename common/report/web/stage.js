@@ -2,8 +2,9 @@
 "use strict";
 
 {
+  const FLOOR = 14; // metres of floor around the dancers, fading away
   const GAP = 0.5; // metres between dancers side by side
-  const VIEWS = { front: [0.25, 0.32, 1], side: [1, 0.3, 0.12], above: [0.001, 1, 0.35] };
+  const VIEWS = { front: [0.22, 0.26, 1], side: [1, 0.26, 0.12], above: [0.001, 1, 0.35] };
   const SLOWEST = 0.1; // seconds; a page that was hidden goes on where it was
 
   report.hasWebGL = () => {
@@ -59,6 +60,7 @@
     recolour() {
       const colours = report.scene();
       this.scene.background = new THREE.Color(colours.back);
+      this.scene.fog = new THREE.Fog(colours.back);
       this.lights[0].color.set(colours.sky);
       this.lights[0].groundColor.set(colours.ground);
       this.lights[0].intensity = report.darkness.matches ? 1.9 : 2.3;
@@ -123,7 +125,7 @@
     layFloor() {
       if (!this.box) return;
       const { low, high } = this.box;
-      const from = low.map((value) => Math.floor(value - 2)), to = high.map((value) => Math.ceil(value + 2));
+      const from = low.map((value) => Math.floor(value - FLOOR)), to = high.map((value) => Math.ceil(value + FLOOR));
       const every = Math.max(1, Math.ceil(Math.max(to[0] - from[0], to[1] - from[1]) / 400));
       const positions = [], colours = [];
       const [weak, strong] = ["grid", "strong"].map((name) => new THREE.Color(report.scene()[name]));
@@ -154,7 +156,7 @@
       const half = Math.tan((this.camera.fov * Math.PI) / 360);
       const across = from === "side" ? depth : width, along = from === "side" ? width : depth;
       const tall = from === "above" ? depth : 2.1;
-      const distance = Math.max(across / 2 / half / this.camera.aspect, (0.5 * tall + 0.25) / half) + 0.4 * along;
+      const distance = Math.max(across / 2 / half / this.camera.aspect, (0.5 * tall + 0.1) / half) + 0.3 * along;
       this.point.set(...VIEWS[from]).setLength(Math.max(distance, 2.5));
       this.controls.target.copy(this.middle);
       this.camera.position.copy(this.middle).add(this.point);
@@ -242,6 +244,9 @@
         if (figure.visible) figure.update(this.time, this.options, this.camera.position);
       }
       if (this.follow) this.followDancers();
+      const distance = this.camera.position.distanceTo(this.controls.target);
+      this.scene.fog.near = distance + 1;
+      this.scene.fog.far = distance + FLOOR;
       this.renderer.render(this.scene, this.camera);
       this.onFrame();
       this.frameMilliseconds[this.frameCount++ % this.frameMilliseconds.length] = performance.now() - start;
