@@ -24,7 +24,12 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu-sandbox", "--no-first-run", "--remote-debugging-pipe"),
     *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"),
     *("--host-resolver-rules=MAP * ~NOTFOUND", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-extensions", "--hide-scrollbars", "--force-color-profile=srgb", "--disable-background-timer-throttling"),
+    *(
+        "--disable-extensions",
+        "--hide-scrollbars",
+        "--force-color-profile=srgb",
+        "--disable-background-timer-throttling",
+    ),
 )
 
 
@@ -42,7 +47,16 @@ class Chromium:
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         reads, writes = os.pipe(), os.pipe()  # the browser reads from descriptor 3 and writes to 4
         script = f'exec 3<&{reads[0]} 4>&{writes[1]}; exec "$@"'
-        command = ["bash", "-c", script, "chromium", path, *FLAGS, f"--user-data-dir={self.profile.name}", "about:blank"]
+        command = [
+            "bash",
+            "-c",
+            script,
+            "chromium",
+            path,
+            *FLAGS,
+            f"--user-data-dir={self.profile.name}",
+            "about:blank",
+        ]
         self.process = subprocess.Popen(
             command, pass_fds=(reads[0], writes[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -90,22 +104,24 @@ class Chromium:
         self.events.append(method)
         return message
 
-    def open(self, path, width=1400, height=900, mobile=False, **media):
+    def open(self, path, width=720, height=520, mobile=False, **media):
         """Open a file, at a size in pixels and with media features, as prefers_color_scheme="dark"."""
         self.console.clear()
         self.requests.clear()
-        self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
-        )
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
         self.send("Emulation.setTouchEmulationEnabled", enabled=mobile)
-        features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]
-        self.send("Emulation.setEmulatedMedia", features=features)
+        self.media(**media)
         self.events.clear()
         self.send("Page.navigate", url=path.absolute().as_uri())
         end = time.monotonic() + 60
         while "Page.loadEventFired" not in self.events:
             assert time.monotonic() < end
             self._receive()
+
+    def media(self, **media):
+        """Give media features values, as prefers_color_scheme="dark"."""
+        features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]
+        self.send("Emulation.setEmulatedMedia", features=features)
 
     def run(self, expression):
         """The value of a JavaScript expression; waits for promises."""
@@ -119,13 +135,19 @@ class Chromium:
         self.run(f"(async () => {{ for (let i = 0; i < {count}; i++) await {step}; }})()")
 
     def picture(self, selector=None):
-        """What is on the screen, or what one element covers of it: (H, W, 3)."""
+        """What is on the screen, or what one element covers of it, brought to its middle: (H, W, 3)."""
         clip = {}
         if selector:
+            self.bring(selector)
             box = self.box(selector)
             clip = {"clip": {**box, "scale": 1}}
         data = self.send("Page.captureScreenshot", format="png", **clip)["data"]
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
+
+    def bring(self, selector):
+        """Scroll an element to the middle of the window."""
+        options = "{block: 'center', behavior: 'instant'}"
+        self.run(f"document.querySelector({json.dumps(selector)}).scrollIntoView({options})")
 
     def box(self, selector):
         """Where an element is in the page: {x, y, width, height}."""
@@ -134,14 +156,17 @@ class Chromium:
             f"return {{x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height}} }})()"
         )
 
-    def click(self, selector):
-        """Scroll to an element and press the mouse on it."""
-        found = json.dumps(selector)
-        self.run(f"document.querySelector({found}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
-        x, y = self.run(
-            f"(() => {{ const b = document.querySelector({found}).getBoundingClientRect();"
-            f"return [b.x + b.width / 2, b.y + b.height / 2] }})()"
+    def middle(self, selector):
+        """The middle of an element in the window, once it is brought there: [x, y]."""
+        self.bring(selector)
+        return self.run(
+            "(({x, y, width, height}) => [x + width / 2, y + height / 2])"
+            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
         )
+
+    def click(self, selector):
+        """Press the mouse on an element."""
+        x, y = self.middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self.mouse(kind, x, y, "left", clickCount=1)
 
@@ -150,14 +175,17 @@ class Chromium:
         buttons = {"left": 1, "right": 2, "none": 0}[button] if kind != "mouseReleased" else 0
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, buttons=buttons, **more)
 
+    def wheel(self, selector, turn):
+        """Turn the mouse's wheel over an element."""
+        self.mouse("mouseWheel", *self.middle(selector), deltaX=0, deltaY=turn)
+
     def drag(self, selector, dx, dy, button="left"):
         """Drag the mouse from the middle of an element."""
-        box = self.run(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
-                       f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())")  # fmt: skip
-        self.mouse("mousePressed", *box, button, clickCount=1)
+        x, y = self.middle(selector)
+        self.mouse("mousePressed", x, y, button, clickCount=1)
         for share in (0.3, 0.7, 1):
-            self.mouse("mouseMoved", box[0] + share * dx, box[1] + share * dy, button)
-        self.mouse("mouseReleased", box[0] + dx, box[1] + dy, button, clickCount=1)
+            self.mouse("mouseMoved", x + share * dx, y + share * dy, button)
+        self.mouse("mouseReleased", x + dx, y + dy, button, clickCount=1)
 
     def key(self, key):
         """Press and release a key."""

@@ -44,7 +44,9 @@ class Page(HTMLParser):
         assert len(self.scripts) == len(code) + 1
         assert rules["script-src"].split() == [_hash(text) for text in code]
         assert rules["style-src"].split() == [_hash(text) for _, text in self.styles]
-        assert not [(tag, a) for tag, a in self.tags if tag in ("link", "iframe", "img", "base", "object") or "src" in a]
+        assert not [
+            (tag, a) for tag, a in self.tags if tag in ("link", "iframe", "img", "base", "object") or "src" in a
+        ]
         assert not [a for _, a in self.tags if "style" in a or any(name.startswith("on") for name in a)]
 
     def positions(self, number):

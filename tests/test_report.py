@@ -130,23 +130,20 @@ def shown(tmp_path, named, **more):
 
 @pytest.mark.parametrize("up_axis", ["X", "Y", "Z"])
 def test_up_is_up(up_axis, body, tmp_path):
+    """A body that was turned with its axes, a third of a turn about their diagonal, stands upright again."""
     upright = positions(body)
-    turn = {"Y": np.eye(3), "X": np.roll(np.eye(3), 1, axis=1), "Z": np.roll(np.eye(3), -1, axis=1)}[up_axis]
-    assert round(np.linalg.det(turn)) == 1
-    turned = quaternion.from_matrix(torch.from_numpy(turn)) if hasattr(quaternion, "from_matrix") else None
-    if turned is None:  # a cyclic change of axes is a third of a turn about their diagonal
-        sign = {"X": 1, "Y": 0, "Z": -1}[up_axis]
-        turned = torch.tensor([0.5, *[-0.5 * sign] * 3]) if sign else torch.tensor([1.0, 0, 0, 0])
+    side = {"X": -0.5, "Z": 0.5}.get(up_axis, 0)
+    turn = torch.tensor([0.5 if side else 1.0, side, side, side], dtype=torch.float64)
     rot_local = torch.from_numpy(body.rot_local).clone()
-    rot_local[:, 0] = quaternion.mul(turned.double().expand(len(rot_local), 4), rot_local[:, 0])
-    root_pos = quaternion.rotate(turned.double(), torch.from_numpy(body.root_pos)).numpy()
-    lying = dataclasses.replace(body, rot_local=rot_local.numpy(), root_pos=root_pos, up_axis=up_axis)
-    found = shown(tmp_path, [("orig_sequence_dancer1", lying)]).positions(0)
+    rot_local[:, 0] = quaternion.mul(turn.expand(len(rot_local), 4), rot_local[:, 0])
+    root_pos = quaternion.rotate(turn, torch.from_numpy(body.root_pos)).numpy()
+    turned = dataclasses.replace(body, rot_local=rot_local.numpy(), root_pos=root_pos, up_axis=up_axis)
+    found = shown(tmp_path, [("orig_sequence_dancer1", turned)]).positions(0)
     np.testing.assert_allclose(found[..., 1], upright[..., 1], atol=0.01)
-    between = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (found, upright)]
-    np.testing.assert_allclose(*between, atol=0.02)
-    volume = [np.linalg.det((p[:, 2:5] - p[:, :1])[:, :, :]) for p in (found, upright)]
-    np.testing.assert_allclose(*volume, rtol=1e-2, atol=5)  # no mirror image
+    apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (found, upright)]
+    np.testing.assert_allclose(*apart, atol=0.02)
+    volumes = [np.linalg.det(p[:, 2:5] - p[:, :1]) for p in (found, upright)]
+    np.testing.assert_allclose(*volumes, rtol=1e-2, atol=5)  # no mirror image
 
 
 def test_a_generated_clip_lies_as_its_recording_stands(body, tmp_path):
@@ -165,11 +162,10 @@ def test_the_path_may_be_long_and_stays_exact(body, tmp_path):
 
 def body_of(joints, frames, fps):
     random = np.random.default_rng(3)
+    parents = np.array([-1, *(np.arange(joints - 1) // 2)])
     offsets = random.uniform(-9, 9, (joints, 3))
-    skeleton = mocap.Skeleton(
-        "body", [f"joint {j}" for j in range(joints)], np.maximum(np.arange(joints) - 1, -1) // 2 * 2 - (np.arange(joints) < 1),
-        offsets, ["ZXY"] * joints, offsets,
-    )  # fmt: skip
+    names = [f"joint {joint}" for joint in range(joints)]
+    skeleton = mocap.Skeleton("body", names, parents, offsets, ["ZXY"] * joints, offsets)
     rot_local = random.normal(size=(frames, joints, 4))
     rot_local /= np.linalg.norm(rot_local, axis=-1, keepdims=True)
     return mocap.Mocap(skeleton, rot_local, random.uniform(-300, 300, (frames, 3)), fps, "Y", "body")
@@ -289,7 +285,9 @@ def test_the_library_states_its_version_and_licence():
     assert text.startswith("/*\nthree.js r187 (npm: three 0.187.0")
     assert "MIT License" in text[:600]
     assert "npx esbuild three_entry.js" in text[:900]
-    assert "Permission is hereby granted, free of charge" in (page.WEB / "three_LICENSE.txt").read_text(encoding="utf-8")
+    assert "Permission is hereby granted, free of charge" in (page.WEB / "three_LICENSE.txt").read_text(
+        encoding="utf-8"
+    )
     assert "three.js r187" in readme
 
 
@@ -325,8 +323,10 @@ PARTS = {
     "a broken clip": (write(ORIG, "HIERARCHY\nROOT x\n{"), 1),
     "a clip of nothing": (write(ORIG, b""), 1),
     "a config that is none": (write("config.json", "[1]"), 1),
-    "a config of another world": (write("config.json", '{"script": 3, "mocap_files": 7, "epochs": "x", "mocap_pos_scale": []}'), 0),
-    "a run of another world": (write("histories/run.json", '{"takes": 3, "seconds": "x", "epochs_done": [], "state": {}}'), 0),
+    "a config of another world": (write("config.json", '{"script": 3, "mocap_files": 7, "epochs": "x"}'), 0),
+    "a scale of another world": (write("config.json", '{"mocap_pos_scale": [], "mocap_up_axis": {}}'), 0),
+    "a run of another world": (write("histories/run.json", '{"takes": 3, "seconds": "x", "state": {}}'), 0),
+    "half a run of another world": (write("histories/run.json", '{"epochs_done": [], "machine": []}'), 0),
     "takes of another world": (write("histories/run.json", '{"takes": [[{"unit_cm": "x", "fps": null}, 3], 4]}'), 0),
     "a damaged map": (write("histories/latent_2.npz", b"PK\3\4 no"), 1),
     "an empty history": (write("histories/history_2.csv", ""), 1),
@@ -545,7 +545,8 @@ def test_the_map_holds_the_codes_of_windows(nets, pair):
 
 def test_principal_components_by_another_way():
     random = np.random.default_rng(0)
-    codes = (random.normal(size=(200, 5)) * (3, 2, 1, 0.5, 0.1)).astype(np.float32) @ np.linalg.qr(random.normal(size=(5, 5)))[0]
+    axes = np.linalg.qr(random.normal(size=(5, 5)))[0]
+    codes = (random.normal(size=(200, 5)) * (3, 2, 1, 0.5, 0.1)).astype(np.float32) @ axes
     places, explained = latent.principal_components(codes)
     values, vectors = np.linalg.eigh(np.cov(codes.T))
     expected = (codes - codes.mean(axis=0)) @ vectors[:, [-1, -2]]
@@ -566,7 +567,9 @@ def test_a_long_recording_takes_no_more_room(nets, pair, tmp_path, monkeypatch):
     monkeypatch.setattr(latent, "MOST_BYTES", 20_000)
     monkeypatch.setattr(latent, "MOST_POINTS", 30)
     long = tuple(
-        dataclasses.replace(take, rot_local=np.tile(take.rot_local, (30, 1, 1)), root_pos=np.tile(take.root_pos, (30, 1)))
+        dataclasses.replace(
+            take, rot_local=np.tile(take.rot_local, (30, 1, 1)), root_pos=np.tile(take.root_pos, (30, 1))
+        )
         for take in pair
     )
     found = latent.make(nets, [long], [[(0, 1000), (1000, 3000)]], 0.2, 8)

@@ -128,8 +128,10 @@ def sentence(config, run):
         parts.append(f"in {duration(seconds)}")
     if run.get("device"):
         parts.append(f"on {_text(run['device'])}")
-    where = ", ".join(_text(run[key]) for key in ("machine", "started") if run.get(key))
-    return " ".join(part for part in parts if part) + (f" ({where})." if where else ".")
+    if run.get("machine"):
+        parts.append(f"under {_text(run['machine'])}")
+    began = f"; it began {_text(run['started'])}" if run.get("started") else ""
+    return " ".join(part for part in parts if part) + f"{began}."
 
 
 def _source(config, run):

@@ -60,6 +60,16 @@
     const figure = element("figure", { class: "plot" }, caption, element("div", { class: "drawing" }, svg, tip), legend);
     let place, at = -1;
 
+    for (const one of series) {
+      const flip = (event) => {
+        if (!hidden.delete(one.name)) hidden.add(one.name);
+        event.currentTarget.setAttribute("aria-pressed", String(!hidden.has(one.name)));
+        draw();
+      };
+      const line = element("i", { class: one.dashed ? "dashed" : "" });
+      legend.append(element("button", { type: "button", "aria-pressed": "true", onclick: flip }, line, one.name));
+    }
+
     function inWords() {
       const last = series.map((one) => `${one.name} ends at ${withUnit(one.values.findLast(usable), unit)}`);
       return `${title}. ${[...last, ...lines.map((line) => `${line.name}: ${withUnit(line.value, unit)}`)].join("; ")}.`;
@@ -86,16 +96,20 @@
         svg.append(drawing("text", { x: place.x(tick), y: bottom + 18, "text-anchor": "middle" }, String(Number(tick.toPrecision(6)))));
       }
       svg.append(drawing("text", { class: "axis", x: right, y: HEIGHT - 7, "text-anchor": "end" }, xName));
-      lines.forEach((line) => drawLevel(line, right));
+      let above = -Infinity; // the last text's height: texts keep a line's distance
+      for (const line of [...lines].sort((a, b) => b.value - a.value)) {
+        above = Math.max(place.y(line.value) - 5, above + 15);
+        drawLevel(line, right, above);
+      }
       shown.forEach((one) => drawCurve(one, colours));
       if (at >= 0) drawCursor(shown, colours);
-      drawLegend(colours);
+      colourLegend(colours);
     }
 
-    function drawLevel(line, right) {
+    function drawLevel(line, right, height) {
       const y = place.y(line.value);
       svg.append(drawing("line", { class: "level", x1: MARGIN.left, x2: right, y1: y, y2: y }));
-      svg.append(drawing("text", { class: "level", x: right, y: y - 5, "text-anchor": "end" }, `${line.name} ${withUnit(line.value, unit)}`));
+      svg.append(drawing("text", { class: "level", x: right, y: height, "text-anchor": "end" }, `${line.name} ${withUnit(line.value, unit)}`));
     }
 
     function drawCurve(one, colours) {
@@ -123,19 +137,8 @@
       }
     }
 
-    function drawLegend(colours) {
-      legend.replaceChildren(
-        ...series.map((one) => {
-          const line = element("i", { class: one.dashed ? "dashed" : "" });
-          line.style.borderColor = colours[one.colour];
-          const flip = () => {
-            if (!hidden.delete(one.name)) hidden.add(one.name);
-            draw();
-            legend.children[series.indexOf(one)].focus();
-          };
-          return element("button", { type: "button", "aria-pressed": String(!hidden.has(one.name)), onclick: flip }, line, one.name);
-        }),
-      );
+    function colourLegend(colours) {
+      series.forEach((one, i) => (legend.children[i].firstChild.style.borderColor = colours[one.colour]));
     }
 
     function point(index) {

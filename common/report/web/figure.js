@@ -3,6 +3,8 @@
 "use strict";
 
 {
+  const TAPER = 0.93; // how thick a bone still is at its end
+  const ROUNDER = 1.02; // a joint than its bones, whose ends are not to shine through
   const TRAIL_POINTS = 60;
   const TRAIL_SECONDS = 1.6;
   const TRAIL_WIDTH = 0.012; // metres, at its newer end
@@ -10,7 +12,7 @@
   const HEAD_RADIUS = 0.085;
   const white = new THREE.Color("#ffffff");
 
-  const boneShape = new THREE.CylinderGeometry(0.72, 1, 1, 10, 1).translate(0, 0.5, 0);
+  const boneShape = new THREE.CylinderGeometry(TAPER, 1, 1, 10, 1).translate(0, 0.5, 0);
   const jointShape = new THREE.SphereGeometry(1, 14, 10);
   const up = new THREE.Vector3(), side = new THREE.Vector3(), front = new THREE.Vector3();
 
@@ -71,8 +73,8 @@
         if (parent < 0 || lengths[joint] < 0.004) return;
         const radius = radiusOf(below[joint]);
         this.boneEnds.push([parent, joint, radius]);
-        this.ballRadii[parent] = Math.max(this.ballRadii[parent], radius);
-        this.ballRadii[joint] = Math.max(this.ballRadii[joint], 0.72 * radius);
+        this.ballRadii[parent] = Math.max(this.ballRadii[parent], ROUNDER * radius);
+        this.ballRadii[joint] = Math.max(this.ballRadii[joint], ROUNDER * TAPER * radius);
       });
     }
 

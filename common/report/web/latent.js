@@ -15,7 +15,7 @@
     const svg = drawing("svg", { class: "chart map", height: HEIGHT, tabindex: "0", role: "application",
       "aria-label": "Latent map. Arrow keys go from window to window in time, each is played beside the map." });
     const canvas = element("canvas", { class: "small-view", "aria-label": "The window's motion. Drag to turn it.", tabindex: "-1" });
-    const caption = element("p", { class: "aside", "aria-live": "polite" }, "Pick a point: its window plays here.");
+    const caption = element("p", { class: "aside", "aria-live": "polite" }, "");
     const rings = drawing("g"), marker = drawing("circle", { class: "marker", r: 9 });
     let shown = -1, width = 0, spot;
 
@@ -86,6 +86,7 @@
       lay();
       player.draw();
     });
+    pick(0);
     return element("div", { class: "map-and-view" }, element("div", {}, svg), element("div", {}, canvas, caption));
   };
 
@@ -93,7 +94,7 @@
   function smallView(canvas, colour) {
     let body, first, count, fps, turn = 0.4, began = 0, now = 0, asked = false;
 
-    function draw() {
+    function draw() { // also before it is on the page, where it has no size yet
       const ratio = Math.min(window.devicePixelRatio, 2), { clientWidth: width, clientHeight: height } = canvas;
       if (!body || !width) return;
       if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];

@@ -67,13 +67,14 @@
     figures = figures.map(object);
     const baselines = [...new Set(figures.flatMap((figure) => Object.keys(object(figure.baselines))))];
     const recorded = figures.some((figure) => isNumber(figure.recording));
-    const head = ["", "model", ...baselines, ...(recorded ? ["the recording"] : [])];
+    const head = ["", "model", "", ...baselines, ...(recorded ? ["the recording"] : [])];
     const body = figures.map((figure) => {
       const others = baselines.map((name) => object(figure.baselines)[name]);
       const cells = [...others, ...(recorded ? [figure.recording] : [])].map((value) =>
         element("td", { class: "numbers" }, isNumber(value) ? withUnit(value, text(figure.unit)) : ""));
       return element("tr", {}, element("th", { scope: "row" }, text(figure.name)),
-        element("td", { class: "numbers model" }, withUnit(figure.model, text(figure.unit)), verdict(figure, others)), ...cells);
+        element("td", { class: "numbers model" }, withUnit(figure.model, text(figure.unit))),
+        element("td", { class: "verdict-cell" }, verdict(figure, others)), ...cells);
     });
     return element("div", { class: "scroll" }, element("table", { class: "figures" },
       element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
@@ -134,8 +135,8 @@
       return element("span", {}, dot, `dancer ${dancer + 1}`);
     });
     const words = both
-      ? "Each point is a window of movement, placed by its latent code. Where the two dancers mix, the model describes their movement in the same words."
-      : "Each point is a window of dancer 1's movement, placed by its latent code. Neighbours are movements that the model takes for alike.";
+      ? "Each point is a window of movement; pick one, and it plays. They are placed by their latent codes. Where the two dancers mix, the model describes their movement in the same words."
+      : "Each point is a window of dancer 1's movement; pick one, and it plays. They are placed by their latent codes: neighbours are movements that the model takes for alike.";
     return element("div", {}, aside(words, ` The two directions hold ${share[0]} and ${share[1]} of what varies.`),
       element("p", { class: "key" }, ...key, element("span", {}, element("i", { class: "dot filled" }), "trained on"),
         element("span", {}, element("i", { class: "dot ring" }), "held out")),

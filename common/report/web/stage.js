@@ -118,7 +118,7 @@
         high[1] = Math.max(high[1], z[1] + offset.z + around);
       }
       this.box = Number.isFinite(low[0]) ? { low, high } : { low: [-1, -1], high: [1, 1] };
-      this.middle.set((this.box.low[0] + this.box.high[0]) / 2, 0.9, (this.box.low[1] + this.box.high[1]) / 2);
+      this.middle.set((this.box.low[0] + this.box.high[0]) / 2, 0.95, (this.box.low[1] + this.box.high[1]) / 2);
     }
 
     // A square a metre, a stronger line every five.
@@ -126,7 +126,7 @@
       if (!this.box) return;
       const { low, high } = this.box;
       const from = low.map((value) => Math.floor(value - FLOOR)), to = high.map((value) => Math.ceil(value + FLOOR));
-      const every = Math.max(1, Math.ceil(Math.max(to[0] - from[0], to[1] - from[1]) / 400));
+      const every = Math.max(1, Math.ceil(Math.max(to[0] - from[0], to[1] - from[1]) / 150));
       const positions = [], colours = [];
       const [weak, strong] = ["grid", "strong"].map((name) => new THREE.Color(report.scene()[name]));
       const line = (number, ...ends) => {
@@ -134,8 +134,14 @@
         positions.push(...ends);
         colours.push(colour.r, colour.g, colour.b, colour.r, colour.g, colour.b);
       };
-      for (let x = from[0]; x <= to[0]; x += every) line(x, x, 0, from[1], x, 0, to[1]);
-      for (let z = from[1]; z <= to[1]; z += every) line(z, from[0], 0, z, to[0], 0, z);
+      // in short pieces: one that reaches behind the camera would fade wrongly on some graphics cards
+      const piece = Math.max(every, 2);
+      for (let x = from[0]; x <= to[0]; x += every) {
+        for (let z = from[1]; z < to[1]; z += piece) line(x, x, 0, z, x, 0, Math.min(z + piece, to[1]));
+      }
+      for (let z = from[1]; z <= to[1]; z += every) {
+        for (let x = from[0]; x < to[0]; x += piece) line(z, x, 0, z, Math.min(x + piece, to[0]), 0, z);
+      }
       if (this.floor) {
         this.scene.remove(this.floor);
         this.floor.geometry.dispose();
@@ -156,7 +162,7 @@
       const half = Math.tan((this.camera.fov * Math.PI) / 360);
       const across = from === "side" ? depth : width, along = from === "side" ? width : depth;
       const tall = from === "above" ? depth : 2.1;
-      const distance = Math.max(across / 2 / half / this.camera.aspect, (0.5 * tall + 0.1) / half) + 0.3 * along;
+      const distance = Math.max((1.08 * across) / 2 / half / this.camera.aspect, (0.5 * tall + 0.25) / half) + 0.3 * along;
       this.point.set(...VIEWS[from]).setLength(Math.max(distance, 2.5));
       this.controls.target.copy(this.middle);
       this.camera.position.copy(this.middle).add(this.point);
@@ -273,7 +279,8 @@
     project(number, frame, joint) {
       this.play(false);
       this.seek(frame / report.clips[number].fps);
-      this.draw(performance.now());
+      this.figures[number].update(this.time, this.options, this.camera.position);
+      this.camera.updateMatrixWorld();
       const { x, y } = this.toScreen(...this.world(number, joint));
       return [x, y];
     }
