@@ -371,9 +371,10 @@ def test_a_long_history_keeps_its_ends(left):
     assert len(history["epochs"]) < 2100
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.2, "0 s"), (59.4, "59 s"), (61, "1 min 1 s"), (120, "2 min"), (3599, "59 min"), (7260, "2 h 1 min")]
-)  # fmt: skip
+TIMES = {0.2: "0 s", 59.4: "59 s", 61: "1 min 1 s", 120: "2 min", 3599: "59 min", 7260: "2 h 1 min"}
+
+
+@pytest.mark.parametrize(("seconds", "words"), TIMES.items())
 def test_times_in_words(seconds, words):
     assert contents.duration(seconds) == words
 

@@ -12,8 +12,8 @@
   const HEAD_RADIUS = 0.085;
   const white = new THREE.Color("#ffffff");
 
-  const boneShape = new THREE.CylinderGeometry(TAPER, 1, 1, 10, 1).translate(0, 0.5, 0);
-  const jointShape = new THREE.SphereGeometry(1, 14, 10);
+  const boneShape = new THREE.CylinderGeometry(TAPER, 1, 1, 10, 1, true).translate(0, 0.5, 0);
+  const jointShape = new THREE.SphereGeometry(1, 12, 9);
   const up = new THREE.Vector3(), side = new THREE.Vector3(), front = new THREE.Vector3();
 
   // Thick where much of the body hangs on a bone: its radius follows the length of all bones from it on.
