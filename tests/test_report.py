@@ -198,9 +198,11 @@ def test_long_clips_are_thinned_and_then_cut(monkeypatch, tmp_path):
     assert (motion["thinned"], motion["cut"], motion["clips"][0]["frames"]) == (4, True, 40)
 
 
-@pytest.mark.parametrize("formats_out", [["bvh"], ["fbx"], ["fbx", "bvh"]])
-@pytest.mark.parametrize("input_ending", [".bvh", ".fbx"])
-def test_any_format_is_read_once_and_in_centimetres(formats_out, input_ending, tiny, duet, monkeypatch):
+@pytest.mark.parametrize(
+    ("input_ending", "formats_out"),
+    [(".bvh", ["bvh"]), (".bvh", ["fbx"]), (".fbx", ["bvh"]), (".fbx", ["fbx", "bvh"])],
+)
+def test_any_format_is_read_once_and_in_centimetres(input_ending, formats_out, tiny, duet, monkeypatch):
     """Exports are in their recording's unit: here 2 cm, so that what is read wrongly is half or twice as large."""
     takes = [formats.load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
     for take, name in zip(takes, ("one", "two"), strict=True):
@@ -426,8 +428,10 @@ def started(monkeypatch):
     return commands
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize(("display", "wanted"), [(True, True), (False, True), (True, False)])
+@pytest.mark.parametrize(
+    ("name", "display", "wanted"),
+    [(SCRIPTS[0], True, True), (SCRIPTS[1], True, True), (SCRIPTS[0], False, True), (SCRIPTS[1], True, False)],
+)
 def test_the_page_is_opened_where_there_is_a_display(name, display, wanted, tiny, duet, started, monkeypatch):
     monkeypatch.setattr("common.console.has_display", lambda: display)
     assert run_here(name, tiny | {"epochs": 1, "open_report": wanted}, monkeypatch) == 0
@@ -443,12 +447,9 @@ def test_a_stopped_run_opens_nothing_but_leaves_a_report(tiny, duet, started, mo
     monkeypatch.setattr("common.console.has_display", lambda: True)
     stops = interrupt.Stop()
     monkeypatch.setattr(interrupt, "Stop", lambda: stops)
-    history = run_here("vae_rnn", tiny | {"epochs": 2, "open_report": True}, monkeypatch)
-    assert history == 0
-    assert len(started) == 1
     stops.asked = True
     assert run_here("vae_rnn", tiny | {"epochs": 2, "open_report": True}, monkeypatch) == 130
-    assert len(started) == 1
+    assert not started
     data = Page(duet / "results/report.html").data
     assert data["run"]["state"] == "stopped"
     assert "for 0 of 2 epochs, where it was stopped," in data["sentence"]

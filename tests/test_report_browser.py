@@ -397,7 +397,7 @@ def test_a_point_of_the_map_plays_its_window(opened):
 
 @pytest.mark.parametrize(
     ("width", "height", "mobile", "scheme"),
-    [(1400, 700, False, "dark"), (390, 844, True, "light"), (320, 640, True, "dark")],
+    [(1200, 600, False, "dark"), (390, 844, True, "light"), (320, 640, True, "dark")],
 )
 def test_sizes_and_schemes(width, height, mobile, scheme, browser, run):
     browser.open(run / "report.html", width, height, mobile, prefers_color_scheme=scheme, **QUIET)

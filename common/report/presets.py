@@ -2,6 +2,7 @@
 
 import re
 
+LONGEST = 80  # characters of a title
 LATENT = {
     "rec_sequences": ("as encoded and decoded", "dancer 2, generated from dancer 1, on the spot"),
     "seq_randwalk": ("random walk", "a random walk through the latent space"),
@@ -54,7 +55,7 @@ def _title(clip):
     if clip["kind"] in LATENT:
         title, about = LATENT[clip["kind"]]
         return f"Dancer 2, {title}", about
-    return clip["name"].replace("_", " "), "a motion file of the folder"
+    return clip["name"][:LONGEST].replace("_", " "), "a motion file of the folder"
 
 
 def presets(clips):

@@ -25,7 +25,7 @@
     document.title = `${at("headline").textContent} – Motion Duet`;
     at("sentence").textContent = data.sentence;
     const words = [...list(metrics.summary).map((line) => ["", line]), ...list(metrics.advice).map((line) => ["advice", line])];
-    for (const [kind, line] of words) at("verdict").append(element("li", { class: kind }, text(line)));
+    for (const [kind, line] of words.filter(([, line]) => text(line))) at("verdict").append(element("li", { class: kind }, text(line)));
   }
 
   function stage() {
