@@ -39,6 +39,7 @@ from common import (
     weights,
 )
 from common.history import History
+from common.report.running import Running
 
 # ---------------------------------------------------------------------------------------------------------------------
 # mocap
@@ -105,6 +106,7 @@ view_azi = -90.0  # degrees; -90 looks at the front
 view_line_width = 1.0
 view_size = 4.0  # inches, at 100 pixels each
 show_history = True  # in a window at the end, where there is a display
+open_report = True  # in the browser at the end, where there is a display
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +134,7 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     return total, norm, pos, quat, kld
 
 
-def train(nets, pairs, ranges, windows, joint_weights, generator, folder, config):
+def train(nets, windows, joint_weights, generator, folder, config, judge, looks):
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
@@ -148,9 +150,8 @@ def train(nets, pairs, ranges, windows, joint_weights, generator, folder, config
         kept.add(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep=progress.batch > 0))
     if save_history:
         kept.add(lambda: history.save(folder / "histories", epochs), folder / "histories" / f"history_{epochs}.png")
-    look = preview.Preview(pairs, ranges, test_percentage, sequence_length, view(), folder / "anims")
-    figures = functools.partial(preview_figures, nets)
-    kept.add(lambda: look.save(figures, progress.epoch), look.path("<n>"), within_epochs=False)
+    for save_look, file in looks:
+        kept.add(lambda save_look=save_look: save_look(progress.epoch), file, within_epochs=False)
 
     batch_count = training.batch_count(windows.train, batch_size)
     bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
@@ -189,6 +190,16 @@ def train(nets, pairs, ranges, windows, joint_weights, generator, folder, config
 def view():
     """How GIFs are seen."""
     return view_ele, view_azi, view_line_width, view_size
+
+
+def make_looks(nets, pairs, ranges, folder, page):
+    """What shows a user at every save interval how far it is: what saves it, given the epoch, and the file."""
+    look = preview.Preview(pairs, ranges, test_percentage, sequence_length, view(), folder / "anims")
+    figures = functools.partial(preview_figures, nets)
+    return [
+        (lambda epoch: look.save(figures, epoch), look.path("<n>")),
+        (lambda epoch: page.refresh(conversions(nets), epoch), page.page),
+    ]
 
 
 def encode(nets, clip, draw_samples=False):
@@ -280,10 +291,12 @@ def main():
             settings.save_config(config, __file__, folder / "config.json")
             if load_weights and not resume:
                 weights.keep_weights(nets, weights_files, folder / "weights")
+        page = Running(folder, config, __file__, where, pairs, ranges, judge)
         history, stop = History(), interrupt.Stop()
         if epochs > 0:
             with console.stage(f"train on {devices.describe(where)}"):
-                history, stop = train(nets, pairs, ranges, windows, joint_weights.to(where), generator, folder, config)
+                looks = make_looks(nets, pairs, ranges, folder, page)
+                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config, judge, looks)
         parallel.leave()
         if parallel.rank() > 0:
             return
@@ -292,6 +305,8 @@ def main():
                 clips = make_clips(nets, pairs, ranges, len(history.rows))
                 endings = formats.export_endings(export_formats, pairs[export_seq_index][1].path)
                 export.export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
+            with console.stage("measure"):
+                summary.show(page.finish(conversions(nets), len(history.rows), stop.asked), folder)
         console.line(f"All results are in {folder}")
         if stop.asked:
             raise errors.StoppedError(
@@ -299,6 +314,8 @@ def main():
                 f"True in the script, or --resume=True behind its name.",
                 stop.exit_code,
             )
+    if open_report:
+        page.open()
     if history.rows and show_history:
         history.show()
 

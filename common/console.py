@@ -5,6 +5,7 @@ a terminal's colours, title or cursor.
 """
 
 import contextlib
+import os
 import sys
 import time
 
@@ -51,3 +52,10 @@ def progress(total, unit, done=0):
     hidden = True if parallel.rank() > 0 else None  # None: where the output is not a terminal
     shape = {"leave": False, "dynamic_ncols": True, "smoothing": 0.05}
     return tqdm(total=total, initial=done, unit=unit, disable=hidden, **shape)
+
+
+def has_display():
+    """Whether there is a screen to open a window on."""
+    if sys.platform.startswith(("win", "darwin")):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -81,12 +81,12 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
     lengths = [end - start for _, start, end in stretches]
     train, test, origins, first = [], [], [], 0
     for (pair, start, end), count in zip(stretches, lengths, strict=True):
-        held_out = held_out_count(count, test_percentage)
-        _check_lengths(pair, (start, end), count, held_out, sequence_length)
-        border, last = first + count - held_out, first + count
+        learnt = border(start, end, test_percentage) - start
+        _check_lengths(pair, (start, end), count, count - learnt, sequence_length)
+        middle, last = first + learnt, first + count
         origins.append((first, start, [Path(take.path).name for take in pairs[pair]]))
-        train.append(torch.arange(first, border - sequence_length + 1, sequence_offset))
-        test.append(torch.arange(border, max(border, last - sequence_length + 1), sequence_offset))
+        train.append(torch.arange(first, middle - sequence_length + 1, sequence_offset))
+        test.append(torch.arange(middle, max(middle, last - sequence_length + 1), sequence_offset))
         first = last
     takes_of = list(zip(*pairs, strict=True))  # per dancer
     poses = [_all_poses([takes[pair] for pair, *_ in stretches], stretches, sum(lengths)) for takes in takes_of]
@@ -113,22 +113,22 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
     )
 
 
-def held_out_count(frame_count, test_percentage):
-    """How many frames at the end of a range are held out."""
-    return round(frame_count * test_percentage)
+def border(start, end, test_percentage):
+    """The first frame of a range that is held out; its end where none is."""
+    return end - round((end - start) * test_percentage)
 
 
 def held_out_clips(pairs, ranges, test_percentage, sequence_length):
     """What is held out, as clips of both dancers [(clip1, clip2), ...], of every range that holds out a window."""
     stretches = [
-        (takes, pair_ranges, end - held_out_count(end - start, test_percentage), end)
+        (takes, pair_ranges, border(start, end, test_percentage), end)
         for takes, pair_ranges in zip(pairs, ranges, strict=True)
         for start, end in pair_ranges
     ]
     return [
-        tuple(mocap.cut_clip(take, border, end, pair_ranges) for take in takes)
-        for takes, pair_ranges, border, end in stretches
-        if end - border >= sequence_length
+        tuple(mocap.cut_clip(take, first, end, pair_ranges) for take in takes)
+        for takes, pair_ranges, first, end in stretches
+        if end - first >= sequence_length
     ]
 
 
@@ -139,15 +139,15 @@ def preview_stretch(ranges, test_percentage, sequence_length, length):
     the first range.
     """
     stretches = [
-        (pair, start, end - _held_out(end - start, test_percentage), end)
+        (pair, start, border(start, end, test_percentage), end)
         for pair, pair_ranges in enumerate(ranges)
         for start, end in pair_ranges
     ]
-    for pair, _, border, end in stretches:
-        if end - border >= sequence_length:
-            return pair, border, min(border + length, end), True
-    pair, start, border, _ = stretches[0]
-    return pair, max(start, border - length), border, False
+    for pair, _, middle, end in stretches:
+        if end - middle >= sequence_length:
+            return pair, middle, min(middle + length, end), True
+    pair, start, middle, _ = stretches[0]
+    return pair, max(start, middle - length), middle, False
 
 
 def _all_poses(takes, stretches, frame_count):

@@ -65,10 +65,13 @@ class Evaluation:
 
     def _seconds(self):
         """Seconds of the training part and of the held-out part."""
-        counts = [end - start for its in self.ranges for start, end in its]
-        held_out = sum(dataset.held_out_count(count, self.test_percentage) for count in counts)
+        every = [
+            (start, dataset.border(start, end, self.test_percentage), end) for its in self.ranges for start, end in its
+        ]
+        training = sum(border - start for start, border, _ in every)
+        held_out = sum(end - border for _, border, end in every)
         fps = self.pairs[0][0].fps
-        return (sum(counts) - held_out) / fps, held_out / fps
+        return training / fps, held_out / fps
 
     def _row(self, conversion, conversions, whole):
         """The figures of one conversion."""

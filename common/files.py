@@ -52,6 +52,17 @@ def write_text(path, text):
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_json(path, content):
+    """Write plain values as JSON that people can read."""
+    write_text(path, as_utf8(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
+
+
+def as_utf8(text):
+    """The text with an escape for what UTF-8 cannot hold, as Python and JSON know it: where the system's encoding is
+    ASCII, Python makes halves of characters of all others on the command line."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def read_json(path):
     """What a JSON file holds. Raises ValueError, saying what is wrong, where it is no JSON, too large, too deep, has a
     name twice in one object, or holds a number that is none."""

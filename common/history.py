@@ -7,10 +7,9 @@ that it is installed has been checked by then, in common/__init__.py.
 import csv
 import gc
 import math
-import os
-import sys
 from pathlib import Path
 
+from common import console
 from common.files import whole_file
 
 LOSSES = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
@@ -85,7 +84,7 @@ class History:
 
     def show(self):
         """Show the plot in a window, where there is a display; returns when it is closed."""
-        if not _has_display():
+        if not console.has_display():
             return
         import matplotlib.pyplot as plt  # which looks for a display as it is imported
 
@@ -93,9 +92,3 @@ class History:
             return
         self.draw(plt.figure(figsize=FIGURE_INCHES))
         plt.show()
-
-
-def _has_display():
-    if sys.platform.startswith(("win", "darwin")):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

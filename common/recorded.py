@@ -64,7 +64,7 @@ def describe_dancer(takes, ranges, test_percentage):
     skeleton = takes[0].skeleton
     stretches = [(take, *frames) for take, its in zip(takes, ranges, strict=True) for frames in its]
     every = max(1, sum(end - start for _, start, end in stretches) // MOST_FRAMES)
-    borders = [end - dataset.held_out_count(end - start, test_percentage) for _, start, end in stretches]
+    borders = [dataset.border(start, end, test_percentage) for _, start, end in stretches]
     training = [
         take.rot_local[start : max(border, start + 1) : every]
         for (take, start, _), border in zip(stretches, borders, strict=True)
@@ -113,7 +113,7 @@ def _windows(pairs, ranges, test_percentage, length, hop, held_out):
     places = []  # (pair, start and end of the range, first frame of the window)
     for pair, its in enumerate(ranges):
         for start, end in its:
-            border = end - dataset.held_out_count(end - start, test_percentage)
+            border = dataset.border(start, end, test_percentage)
             first, last = (border, end - length) if held_out else (start, border - length)
             firsts = sorted({*range(first, last + 1, hop), last}) if last >= first else []
             places += [(pair, start, end, frame) for frame in firsts]

@@ -45,7 +45,7 @@ def save_side_by_side(rows, title, path, view_ele, view_azi, view_line_width, vi
     fit = _fit_to_square(figures, size * OVERSAMPLING)
     films = [figure.film(_Canvas(figure.skeleton, size, view_line_width, fit(figure.floor)), fit) for figure in figures]
     captions = [[caption for caption, _ in row] for row in rows]
-    sided = any({*_side_inks(take.skeleton)} >= {LEFT, RIGHT} for take in takes)
+    sided = any({*side_inks(take.skeleton)} >= {LEFT, RIGHT} for take in takes)
     labels = _Labels(size, title, captions, ("left", "right") if sided else ())
     pictures = map(labels.add, zip(*films, strict=True), frames / takes[0].fps)
     gif.write_gif(path, pictures, delays, _palette())
@@ -64,11 +64,12 @@ def _frames_and_delays(frame_count, fps, shortest_delay=SHORTEST_DELAY):
 def _positions_in_place(mocap):
     """(T, J, 3) with the hips standing still over the floor, and the up axis as y."""
     positions = kinematics.forward_kinematics(mocap.rot_local, mocap.root_pos, mocap.skeleton).numpy()
-    positions = _turn_upright(positions, mocap.up_axis)
+    positions = turn_upright(positions, mocap.up_axis)
     return positions - positions[:, [kinematics.hips(mocap.skeleton)]] * (1, 0, 1)
 
 
-def _turn_upright(positions, up_axis):
+def turn_upright(positions, up_axis):
+    """The same positions (..., 3) with the up axis as y, in a right-handed system as before."""
     x, y, z = np.moveaxis(positions, -1, 0)
     return np.stack({"X": (-y, x, z), "Y": (x, y, z), "Z": (x, z, -y)}[up_axis], axis=-1)
 
@@ -121,10 +122,10 @@ class _Canvas:
 
     def __init__(self, skeleton, size, line_width, floor):
         self.parents, self.joints = np.array(kinematics.bones(skeleton), dtype=int).reshape(-1, 2).T
-        self.inks = _side_inks(skeleton)
+        self.inks = side_inks(skeleton)
         unit = size * OVERSAMPLING / 400  # so that all sizes look alike
         self.width = max(1, round(2.6 * line_width * unit))
-        heads = [_words(name)[-1:] == ["head"] for name in skeleton.joint_names]
+        heads = [words(name)[-1:] == ["head"] for name in skeleton.joint_names]
         self.radii = (np.where(heads, 7.0, 2.6) * math.sqrt(line_width) * unit).tolist()
         self.floor = Image.new("L", (size * OVERSAMPLING, size * OVERSAMPLING), 0)
         ImageDraw.Draw(self.floor).line([tuple(point) for point in floor], fill=FLOOR, width=round(1.5 * unit))
@@ -229,18 +230,18 @@ def _palette():
     return colours.tobytes()
 
 
-def _side_inks(skeleton):
+def side_inks(skeleton):
     """The ink of each joint's bone: by its name, else its parent's."""
     inks = []
     for name, parent in zip(skeleton.joint_names, skeleton.parents, strict=True):
         inherited = inks[parent] if parent >= 0 else MIDDLE
-        inks.append(_side_of_name(name) or inherited)
+        inks.append(side_of_name(name) or inherited)
     return inks
 
 
-def _side_of_name(name):
+def side_of_name(name):
     """LEFT or RIGHT if a joint's name says so, as LeftArm, LHipJoint, l_foot, Foot.R or right_knee."""
-    for word in _words(name):
+    for word in words(name):
         if word == "l" or word.startswith("left"):
             return LEFT
         if word == "r" or word.startswith("right"):
@@ -248,6 +249,6 @@ def _side_of_name(name):
     return None
 
 
-def _words(name):
+def words(name):
     """The words of a joint's name in lower case, without its namespace."""
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", without_namespace(name))]

@@ -16,7 +16,7 @@ else:
     import fcntl
 
 RESULT_FOLDERS = ("anims", "histories", "weights")
-RUN_FILES = (*RESULT_FOLDERS, "config.json")
+RUN_FILES = (*RESULT_FOLDERS, "config.json", "report.html")
 MOVING = "previous/.moving"
 
 

@@ -6,7 +6,6 @@ script's folder, paths given on the command line to the folder the user is in.
 
 import ast
 import difflib
-import json
 import re
 import warnings
 from collections.abc import Callable
@@ -138,6 +137,7 @@ RULES = {
     "export_offset_amplitude": NUMBER,
     "export_offset_seconds": POSITIVE,
     "show_history": SWITCH,
+    "open_report": SWITCH,
     "view_ele": NUMBER,
     "view_azi": NUMBER,
     "view_line_width": POSITIVE,
@@ -200,14 +200,7 @@ def _shown(value):
 
 def save_config(config, script_path, path):
     """Write the effective settings, and which script they are for, as JSON."""
-    content = {"script": Path(script_path).name, **config}
-    files.write_text(path, _as_utf8(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
-
-
-def _as_utf8(text):
-    """The text with an escape for what UTF-8 cannot hold, as Python and JSON know it: where the system's encoding is
-    ASCII, Python makes halves of characters of all others on the command line."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    files.write_json(path, {"script": Path(script_path).name, **config})
 
 
 def _parse_override(argument, constants):
@@ -234,7 +227,7 @@ def _parse_value(text, is_text):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as that "1if" is no good style
-            return ast.literal_eval(_as_utf8(text))
+            return ast.literal_eval(files.as_utf8(text))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 

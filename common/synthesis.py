@@ -91,7 +91,7 @@ def convert(conversion, clip, sequence_length, draw_samples=False):
 
 
 def convert_clip(conversion, clips, takes, sequence_length, draw_samples=False):
-    """Clips of both dancers to the clip that a conversion makes of them, on its path. The path is scaled by how high the
+    """Clips of both dancers to what a conversion makes of them, a Mocap on its path. The path is scaled by how high the
     two bodies carry their hips in whole takes."""
     motion = convert(conversion, clips[conversion.source], sequence_length, draw_samples)
     scale = root_path.scale_between(takes[conversion.target], takes[conversion.path])

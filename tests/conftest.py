@@ -26,6 +26,7 @@ TINY = {
     "view_size": 1.0,
     "device": "cpu",
     "show_history": False,
+    "open_report": False,
 }
 
 sys.path.insert(0, str(PROJECT))  # the tests may be started from any folder

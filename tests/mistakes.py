@@ -261,4 +261,6 @@ ELSEWHERE = {
     "cannot be recorded here": "test_training.test_a_step_that_cannot_be_recorded_runs_as_it_is",
     "--nproc_per_node": "test_training.test_more_processes_than_devices_are_refused",
     "numbers that are not finite": "test_weights_that_went_wrong_are_refused",
+    "one results folder is expected": "test_report.test_a_folder_that_is_none_is_named",
+    "no run has left anything there": "test_report.test_a_folder_that_is_none_is_named",
 }

@@ -161,7 +161,7 @@ def test_a_device_that_does_not_start(tiny, monkeypatch, capsys):
 def messages():
     """The source of everything in common/ that a user may be told: {(file, first line, last line): source}."""
     found = {}
-    for path in sorted((PROJECT / "common").glob("*.py")):
+    for path in sorted([*(PROJECT / "common").glob("*.py"), *(PROJECT / "common" / "report").glob("*.py")]):
         source = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(source)):
             text = ast.unparse(node) if isinstance(node, (ast.Raise, ast.Expr)) else ""

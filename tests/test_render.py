@@ -118,13 +118,13 @@ def test_gif_shows_the_dancer_upright_in_place_for_every_up_axis(tmp_path):
     ],
 )
 def test_sides_are_read_from_names(name, side):
-    assert render._side_of_name(name) == side
+    assert render.side_of_name(name) == side
 
 
 def test_a_joint_without_a_side_has_its_parents(duet):
     take = formats.load_mocap(duet / "one.bvh")
     skeleton = dataclasses.replace(take.skeleton, joint_names=["a", "b", "Left", "tip", *"cdefghij"])
-    assert render._side_inks(skeleton)[2:4] == [render.LEFT, render.LEFT]
+    assert render.side_inks(skeleton)[2:4] == [render.LEFT, render.LEFT]
 
 
 def test_travel_below_a_resting_root_is_in_place_too(tmp_path):

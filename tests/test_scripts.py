@@ -49,8 +49,9 @@ def test_a_script_leaves_every_result(name, tiny, duet):
     anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
     weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
     anims += [f"anims/preview_epoch_{epoch}.gif" for epoch in (1, 2)]
-    histories = [f"histories/{file}" for file in ("history_2.csv", "history_2.png", "metrics_2.csv", "metrics_2.json")]
-    kept = [".lock", "config.json", "weights/checkpoint"]
+    endings = {"history_2": ("csv", "png"), "metrics_2": ("csv", "json"), "latent_2": ("npz",), "run": ("json",)}
+    histories = [f"histories/{file}.{ending}" for file, its in endings.items() for ending in its]
+    kept = [".lock", "config.json", "report.html", "weights/checkpoint"]
     assert files_in(duet / "results") == sorted([*anims, *histories, *kept, *weights])
 
     log = re.findall(

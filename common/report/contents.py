@@ -1,0 +1,186 @@
+"""What a run left in its results folder, as plain values for the page: settings, history, metrics, files.
+
+Runs differ: one is still training, one was stopped, one is from before there were metrics, one was copied in part. What
+is there is shown, and what cannot be read is named in `problems`.
+"""
+
+import csv
+import re
+import time
+
+from common import files
+from common.report import latent as latent_map
+
+MOST_ROWS = 2000  # of a curve; more than a screen has columns
+LONGEST = 300  # characters of a text that is shown in a sentence
+# settings that say how a run learnt, and what they are called on the page
+SETTINGS = {
+    "sequence_length": "frames of a window",
+    "sequence_offset": "frames from one window to the next",
+    "latent_dim": "numbers of a latent code",
+    "ae_rnn_layer_count": "LSTM layers",
+    "ae_rnn_layer_size": "LSTM size",
+    "ae_dense_layer_sizes": "dense layers",
+    "batch_size": "windows of a step",
+    "ae_learning_rate": "learning rate",
+    "test_percentage": "held-out share",
+    "mocap_valid_frame_ranges": "frame ranges",
+    "random_seed": "random seed",
+}
+
+
+def read(folder):
+    """All of a results folder but the motion: a dict of what the page shows, by section."""
+    problems = []
+    config = _json(folder / "config.json", problems)
+    run = _json(folder / "histories" / "run.json", problems)
+    return {
+        "written": time.strftime("%Y-%m-%d %H:%M"),
+        "folder": str(folder.absolute()),
+        "config": config,
+        "run": run,
+        "sentence": sentence(config, run),
+        "settings": [[meaning, _plain(config[name]), name] for name, meaning in SETTINGS.items() if name in config],
+        "history": _history(folder / "histories", problems),
+        "metrics": _newest_json(folder / "histories", "metrics", problems),
+        "latent": _latent(folder / "histories", problems),
+        "files": _files(folder),
+        "problems": problems,
+    }
+
+
+def _json(path, problems):
+    """The object in a JSON file; {} where there is none, or none that can be read."""
+    try:
+        found = files.read_json(path)
+        if isinstance(found, dict):
+            return found
+        problems.append(f"{path.name} holds no settings.")
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        problems.append(f"{path.name} cannot be read: {error}")
+    return {}
+
+
+def _numbered(folder, name, ending):
+    """The files <name>_<number><ending> of a folder, those of the highest numbers first."""
+    found = [(re.fullmatch(rf"{name}_(\d{{1,9}}){re.escape(ending)}", path.name), path) for path in folder.glob("*")]
+    return [path for _, path in sorted(((int(match[1]), path) for match, path in found if match), reverse=True)]
+
+
+def _newest_json(folder, name, problems):
+    paths = _numbered(folder, name, ".json")
+    return _json(paths[0], problems) if paths else {}
+
+
+def _history(folder, problems):
+    """The longest history of a folder: {"columns": {name: [value per epoch]}, "epochs": [numbers]}."""
+    histories = []
+    for path in _numbered(folder, "history", ".csv"):
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                names, *rows = csv.reader(file)
+            histories.append((names, [[float(value) for value in row] for row in rows if len(row) == len(names)]))
+        except (OSError, ValueError, csv.Error) as error:
+            problems.append(f"{path.name} cannot be read: {error}")
+    names, rows = max(histories, key=lambda history: len(history[1]), default=([], []))
+    shown = sorted({*range(0, len(rows), len(rows) // MOST_ROWS + 1), *range(max(len(rows) - 1, 0), len(rows))})
+    columns = {name[:LONGEST]: [rows[i][column] for i in shown] for column, name in enumerate(names)}
+    return {"columns": columns, "epochs": [i + 1 for i in shown]}
+
+
+def _latent(folder, problems):
+    for path in _numbered(folder, "latent", ".npz")[:1]:
+        try:
+            return latent_map.packed(latent_map.load(path))
+        except (OSError, ValueError) as error:
+            problems.append(f"{path.name} cannot be read: {error}")
+    return None
+
+
+def _files(folder):
+    """What lies beside the page: [{"path": parts from the folder, "bytes": size}, ...]."""
+    paths = [
+        folder / "config.json",
+        *(path for name in ("anims", "histories", "weights") for path in _all(folder / name)),
+    ]
+    return [
+        {"path": list(path.relative_to(folder).parts), "bytes": path.stat().st_size} for path in paths if path.is_file()
+    ]
+
+
+def _all(folder):
+    return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# words
+
+
+def sentence(config, run):
+    """The run in a sentence: which script learnt from what, how far it came, where, and in what time."""
+    script = _text(config.get("script") or run.get("script") or "A run")
+    parts = [script, _source(config, run), _progress(config, run)]
+    seconds = _number(run.get("seconds"))
+    if seconds is not None:
+        parts.append(f"in {duration(seconds)}")
+    if run.get("device"):
+        parts.append(f"on {_text(run['device'])}")
+    if run.get("machine"):
+        parts.append(f"under {_text(run['machine'])}")
+    began = f"; it began {_text(run['started'])}" if run.get("started") else ""
+    return " ".join(part for part in parts if part) + f"{began}."
+
+
+def _source(config, run):
+    takes = [take for pair in _list(run.get("takes")) for take in _list(pair)[:1] if isinstance(take, dict)]
+    pairs = [[_text(name) for name in _list(pair)] for pair in _list(config.get("mocap_files"))]
+    if not pairs:
+        return "learnt from recordings that it did not note"
+    named = "; ".join(" and ".join(pair) for pair in pairs[:3]) + (" ..." if len(pairs) > 3 else "")
+    lengths = [_number(take.get("seconds")) for take in takes]
+    rates = [_number(take.get("fps")) for take in takes]
+    if lengths and None not in (*lengths, *rates):
+        named += f" ({duration(sum(lengths))} of duet at {rates[0]:.5g} frames per second)"
+    return f"learnt from {named}"
+
+
+def _progress(config, run):
+    done, planned = _number(run.get("epochs_done")), _number(config.get("epochs"))
+    if planned == 0:
+        return "before, and only made clips now"
+    if done is None or planned is None:
+        return "" if planned is None else f"for up to {planned:g} epochs"
+    state = {"training": ", and is still at it", "stopped": ", where it was stopped"}.get(_text(run.get("state")), "")
+    return f"for {done:g} of {planned:g} epochs{state}" + ("," if state else "")
+
+
+def duration(seconds):
+    """A time in words, as "1 h 12 min"."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, rest = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _text(value):
+    """What the page may show of a value in a sentence."""
+    text = value if isinstance(value, str) else "" if value is None else _plain(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _plain(value):
+    return str(value)[: 2 * LONGEST]
+
+
+def _number(value):
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
+    return value if fits else None
+
+
+def _list(value):
+    return value if isinstance(value, list) else []

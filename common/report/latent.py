@@ -1,0 +1,265 @@
+"""The latent map: the codes of both dancers' windows, drawn where their two principal components put them.
+
+Shapes: P points (windows), Z latent, F frames, J joints. A point keeps the motion of its window, coarse and in place,
+so that the page can play it. An hour of recording takes no more room than a minute.
+"""
+
+import dataclasses
+import math
+import zipfile
+from pathlib import Path
+
+from common import dataset, kinematics, models, quaternion
+from common.files import whole_file
+from common.render import turn_upright
+from common.report.clips import base64_of, quantised
+
+import numpy as np
+import torch
+
+MOST_POINTS = 400  # of a dancer
+MOST_BYTES = 1_000_000  # of a dancer's motion, before base64 makes 4 of every 3
+SMOOTHEST = 20  # frames per second of the motion
+MOST_FRAMES = 60  # of a window's motion
+LARGEST_FILE = 50_000_000  # bytes, unpacked
+BATCH = 64  # windows that pass the encoder at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Map:
+    """Windows of the dancers as points, and their motion, the hips at the origin."""
+
+    codes: np.ndarray  # (P, Z) float32, latent means
+    places: np.ndarray  # (P, 2) float32, principal components
+    explained: np.ndarray  # (2,) float32, their shares of the variance
+    dancer: np.ndarray  # (P,) int32, 0 or 1
+    take: np.ndarray  # (P,) int32, into `takes`
+    frame: np.ndarray  # (P,) int32, of the window's first frame in its take
+    held_out: np.ndarray  # (P,) bool
+    takes: np.ndarray  # file names
+    first: np.ndarray  # (P,) int32, of the window's first frame in its dancer's motion
+    lengths: np.ndarray  # (4,) int32: frames of a window, of a point's motion, and of dancer 1's and 2's motion
+    fps: np.ndarray  # (2,) float32, of the recording and of the motion
+    motion1: np.ndarray  # (F, J, 3) int16
+    motion2: np.ndarray
+    scales: np.ndarray  # (2,) float32, cm that one of these counts
+    names1: np.ndarray  # (J,) joint names
+    names2: np.ndarray
+    parents1: np.ndarray  # (J,) int32
+    parents2: np.ndarray
+
+
+OF_A_POINT = ("dancer", "take", "frame", "held_out", "first")
+SHAPES = {
+    "codes": ("P", "Z"),
+    "places": ("P", 2),
+    "explained": (2,),
+    **{name: ("P",) for name in OF_A_POINT},
+    "takes": ("N",),
+    "lengths": (4,),
+    "fps": (2,),
+    "motion1": ("F1", "J1", 3),
+    "motion2": ("F2", "J2", 3),
+    "scales": (2,),
+    "names1": ("J1",),
+    "names2": ("J2",),
+    "parents1": ("J1",),
+    "parents2": ("J2",),
+}
+
+
+def make(conversions, pairs, ranges, test_percentage, sequence_length):
+    """The map of what the conversions' encoders see: the windows of every dancer that is the source of one."""
+    encoders = {conversion.source: conversion.encoder for conversion in conversions}
+    fps = pairs[0][0].fps
+    step = max(1, math.ceil(fps / SMOOTHEST - 1e-3), math.ceil(sequence_length / MOST_FRAMES))
+    shown = math.ceil(sequence_length / step)
+    parts = [_Dancer(dancer, encoders, pairs, ranges, test_percentage, sequence_length, step) for dancer in (0, 1)]
+    codes = np.concatenate([part.codes for part in parts if len(part.codes)] or [np.zeros((0, 2), "f4")])
+    places, explained = principal_components(codes)
+    windows = np.array([window for part in parts for window in part.windows], dtype=np.int32).reshape(-1, 4)
+    skeletons = [take.skeleton for take in pairs[0]]
+    return Map(
+        codes=codes,
+        places=places,
+        explained=explained,
+        dancer=np.repeat(np.arange(2, dtype=np.int32), [len(part.windows) for part in parts]),
+        take=windows[:, 0],
+        frame=windows[:, 1],
+        held_out=windows[:, 2] > 0,
+        takes=np.array([_plain(Path(take.path).name) for pair in pairs for take in pair]),
+        first=windows[:, 3],
+        lengths=np.array([sequence_length, shown, *(len(part.motion) for part in parts)], dtype=np.int32),
+        fps=np.array([fps, fps / step], dtype=np.float32),
+        motion1=parts[0].motion,
+        motion2=parts[1].motion,
+        scales=np.array([part.scale for part in parts], dtype=np.float32),
+        **{f"names{k}": np.array([_plain(n) for n in body.joint_names]) for k, body in enumerate(skeletons, 1)},
+        **{f"parents{k}": body.parents.astype(np.int32) for k, body in enumerate(skeletons, 1)},
+    )
+
+
+def principal_components(codes):
+    """Codes (P, Z) on the two axes along which they vary most, (P, 2), and the shares of the variance (2,).
+
+    By the singular value decomposition of the centred codes (Jolliffe, "Principal Component Analysis", 2002, 3.5). An
+    axis points to where its largest number is positive, so that the map does not turn over between two saves.
+    """
+    centred = codes.astype(np.float64) - codes.mean(axis=0) if len(codes) else codes.astype(np.float64)
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    axes, sizes = (np.concatenate((part, np.zeros((2, *part.shape[1:]))))[:2] for part in (axes, sizes))
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
+    places = centred @ (axes * np.where(largest < 0, -1, 1)).T
+    total = max(np.square(centred).sum(), 1e-30)
+    return places.astype(np.float32), (sizes**2 / total).astype(np.float32)
+
+
+class _Dancer:
+    """A dancer's windows [(take, frame, held out, first of the motion), ...], their codes and motion."""
+
+    def __init__(self, dancer, encoders, pairs, ranges, test_percentage, sequence_length, step):
+        takes = [pair[dancer] for pair in pairs]
+        shown = math.ceil(sequence_length / step)
+        joint_bytes = 6 * takes[0].skeleton.joint_count
+        most = min(MOST_POINTS, max(2, MOST_BYTES // (shown * joint_bytes))) if dancer in encoders else 0
+        grids = _grids(ranges, test_percentage, sequence_length, step)  # [(pair, starts, held out), ...]
+        if sum(len(starts) for _, starts, _ in grids) * joint_bytes <= MOST_BYTES:  # windows share their frames
+            most = min(MOST_POINTS, most * shown)
+        chosen = _spread(grids, most)
+        self.windows, motions, codes, length = [], [], [], 0
+        for (pair, starts, held_out), range_ends in chosen:
+            frames = np.unique((starts[:, None] + step * np.arange(shown)).ravel())
+            motions.append(_in_place(takes[pair], np.minimum(frames, takes[pair].frame_count - 1)))
+            places = np.searchsorted(frames, starts) + length
+            self.windows += [
+                (2 * pair + dancer, int(start), held_out, int(place))
+                for start, place in zip(starts, places, strict=True)
+            ]
+            codes.append(_codes(encoders[dancer], takes[pair], range_ends, starts, sequence_length))
+            length += len(frames)
+        count = takes[0].skeleton.joint_count
+        self.codes = np.concatenate(codes) if codes else np.zeros((0, 2), dtype=np.float32)
+        self.motion, self.scale = quantised(np.concatenate(motions) if motions else np.zeros((1, count, 3)))
+
+
+def _grids(ranges, test_percentage, sequence_length, step):
+    """Where windows may begin, every `step` frames: [((pair, range), starts, held out), ...]."""
+    found = []
+    for pair, pair_ranges in enumerate(ranges):
+        for start, end in pair_ranges:
+            border = dataset.border(start, end, test_percentage)
+            for held_out, first, last in ((0, start, border), (1, border, end)):
+                if last - first >= sequence_length:
+                    found.append(((pair, (start, end)), np.arange(first, last - sequence_length + 1, step), held_out))
+    return found
+
+
+def _spread(grids, most):
+    """At most so many of the starts, evenly over all, at least one of every stretch while there is room."""
+    total = sum(len(starts) for _, starts, _ in grids)
+    chosen = []
+    for (pair, frame_range), starts, held_out in grids:
+        count = min(len(starts), max(1, most * len(starts) // max(total, 1)))
+        picked = starts[np.unique(np.linspace(0, len(starts) - 1, count).round().astype(int))]
+        chosen.append(((pair, picked, held_out), frame_range))
+    return chosen[:most]
+
+
+def _in_place(take, frames):
+    """Joint positions of some frames (F, J, 3) with the hips at the origin, y up."""
+    skeleton, start = take.skeleton, kinematics.hips(take.skeleton)
+    rotations = torch.as_tensor(take.rot_local[frames])
+    positions = kinematics.joint_positions(rotations, torch.as_tensor(skeleton.mean_offsets), skeleton.parents).numpy()
+    return turn_upright(positions - positions[:, start : start + 1], take.up_axis)
+
+
+@torch.no_grad()
+def _codes(encoder, take, frame_range, starts, sequence_length):
+    """The latent means of windows (P, Z), with the signs that the training saw."""
+    start, end = frame_range
+    rot_local = torch.from_numpy(take.rot_local[start:end])
+    signs = quaternion.continuous_signs(rot_local)  # no copy of a long take is made, only of its windows
+    device = next(encoder.parameters()).device
+    codes = []
+    for some in np.split(starts - start, range(BATCH, len(starts), BATCH)):
+        frames = torch.from_numpy(some)[:, None] + torch.arange(sequence_length)
+        windows = (rot_local[frames] * signs[frames].unsqueeze(-1)).flatten(2).float()  # (B, T, D)
+        codes.append(models.latent(*encoder(windows.to(device)))[0].float().cpu())
+    return torch.cat(codes).numpy()
+
+
+def _plain(name):
+    """A name that NumPy can keep as text: short, and without an end that is 0, which it would drop."""
+    return name.replace("\0", "_")[:200]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# files
+
+
+def save(found, folder, epochs):
+    """Write latent_<epochs>.npz into a folder."""
+    with whole_file(Path(folder) / f"latent_{epochs}.npz") as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **vars(found))
+
+
+def load(path):
+    """The Map in a file. Nothing in it is executed. Raises OSError, or ValueError where it is not what `save` wrote."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > LARGEST_FILE:
+                raise ValueError("it is too large")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in SHAPES}
+    except (KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"it is no latent map ({error})") from None
+    _check(arrays)
+    return Map(**arrays)
+
+
+def _check(arrays):
+    sizes = {}
+    for name, shape in SHAPES.items():
+        kinds = "U" if name in ("takes", "names1", "names2") else "b" if name == "held_out" else "fi"
+        found = arrays[name]
+        fits = found.ndim == len(shape) and found.dtype.kind in kinds
+        for size, expected in zip(found.shape, shape, strict=False):
+            fits = fits and size == (sizes.setdefault(expected, size) if isinstance(expected, str) else expected)
+        if not fits:
+            raise ValueError(f"its {name} is {found.dtype} {found.shape}")
+    ends = arrays["lengths"][1] + arrays["first"].astype(np.int64)
+    for dancer in (0, 1):
+        mine = arrays["dancer"] == dancer
+        joints = len(arrays[f"parents{dancer + 1}"])
+        inside = (arrays["first"][mine] >= 0).all() and (ends[mine] <= len(arrays[f"motion{dancer + 1}"])).all()
+        if not inside or not (arrays[f"parents{dancer + 1}"] < np.arange(joints)).all():
+            raise ValueError("its windows or its hierarchy lead nowhere")
+    if not (np.isin(arrays["dancer"], (0, 1)).all() and (arrays["take"] < len(arrays["takes"])).all()):
+        raise ValueError("its points belong to no dancer or take")
+
+
+def packed(found):
+    """A Map as the page holds it: plain values, its arrays in base64."""
+    bodies = []
+    for number, (motion, names, parents) in enumerate(
+        ((found.motion1, found.names1, found.parents1), (found.motion2, found.names2, found.parents2))
+    ):
+        bodies.append(
+            {
+                "motion": base64_of(motion.astype("<i2")),
+                "scale": float(found.scales[number]),
+                "names": names.tolist(),
+                "parents": parents.tolist(),
+            }
+        )
+    return {
+        "count": len(found.places),
+        "places": base64_of(found.places.astype("<f4")),
+        "explained": found.explained.tolist(),
+        **{name: base64_of(getattr(found, name).astype("<i4")) for name in OF_A_POINT},
+        "takes": found.takes.tolist(),
+        "window": int(found.lengths[0]),
+        "shown": int(found.lengths[1]),
+        "fps": found.fps.tolist(),
+        "bodies": bodies,
+    }

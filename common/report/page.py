@@ -1,0 +1,56 @@
+"""One HTML file of everything: template, styles, scripts and data.
+
+Names in the data come from files that anybody may have made. They go into the page as JSON without a character that
+HTML knows, and onto the screen as text, never as HTML; and the page's own policy lets nothing run or load but what is
+in it.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+WEB = Path(__file__).parent / "web"
+SCRIPTS = ("three.js", "data.js", "colours.js", "figure.js", "stage.js", "controls.js", "charts.js", "latent.js")
+SCRIPTS = (*SCRIPTS, "sections.js", "main.js")
+ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
+
+
+def html(contents):
+    """The page as text, from plain values."""
+    style, scripts = _read("page.css"), [_read(name) for name in SCRIPTS]
+    policy = (
+        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src {_hash(style)}; img-src data:; "
+        f"base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": policy,
+        "style": f"<style>{style}</style>",
+        "data": f'<script type="application/json" id="data">{as_json(contents)}</script>',
+        "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
+
+
+def as_json(value):
+    """JSON that may stand in HTML: ASCII alone, nothing that could end a script, numbers that are none as null."""
+    return json.dumps(_finite(value), allow_nan=False, separators=(",", ":")).translate(ESCAPES)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def _read(name):
+    return (WEB / name).read_text(encoding="utf-8")
+
+
+def _hash(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
