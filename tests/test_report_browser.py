@@ -372,6 +372,7 @@ def test_figures_and_words(opened):
 
 
 def test_a_point_of_the_map_plays_its_window(opened):
+    assert len(np.unique(opened.picture(".small-view").reshape(-1, 3), axis=0)) > 10  # the first one, standing
     opened.media(prefers_reduced_motion="no-preference")
     opened.bring(".map")
     spot = (
