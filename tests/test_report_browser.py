@@ -169,10 +169,9 @@ WHERE = """[[...stage.figures[%(clip)s].errors.keys()].map((joint) => stage.proj
 
 def test_between_two_frames_the_dancer_is_between_them(opened, run):
     positions = recorded(run, ORIG1)
-    opened.run("stage.seek(10.25 / 50)")
-    opened.frames()
+    opened.run("stage.seek(10.75 / 50), stage.draw(0)")
     np.testing.assert_allclose(
-        opened.run("stage.world(0, 3)"), 0.75 * positions[10, 3] + 0.25 * positions[11, 3], atol=1e-4
+        opened.run("stage.world(0, 3)"), 0.25 * positions[10, 3] + 0.75 * positions[11, 3], atol=1e-4
     )
 
 
@@ -265,6 +264,7 @@ def test_the_camera_turns_moves_and_comes_closer(opened):
     distance = "stage.camera.position.distanceTo(stage.controls.target)"
     start, far = opened.run(place), opened.run(distance)
     opened.wheel("#canvas", -200)
+    opened.frames()
     assert opened.run(distance) == far  # the wheel is the page's until the stage is used
     opened.drag("#canvas", 120, 30)
     assert opened.run(place) != start
@@ -372,6 +372,7 @@ def test_figures_and_words(opened):
 
 
 def test_a_point_of_the_map_plays_its_window(opened):
+    assert len(np.unique(opened.picture(".small-view").reshape(-1, 3), axis=0)) > 10  # the first one, standing
     opened.media(prefers_reduced_motion="no-preference")
     opened.bring(".map")
     spot = (
@@ -432,6 +433,7 @@ def test_who_wants_no_motion_gets_none(browser, run):
     assert browser.run("stage.playing") is False
     browser.open(run / "report.html", prefers_reduced_motion="no-preference")
     assert browser.run("stage.playing") is True
+    assert browser.run("stage.controls.enableZoom") is False  # before anybody has touched the stage
 
 
 def test_without_webgl_the_rest_of_the_page_is_there(browser, run):

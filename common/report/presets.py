@@ -4,10 +4,10 @@ import re
 
 LONGEST = 80  # characters of a title
 LATENT = {
-    "rec_sequences": ("as encoded and decoded", "dancer 2, generated from dancer 1, on the spot"),
-    "seq_randwalk": ("random walk", "a random walk through the latent space"),
-    "seq_offset": ("sine", "the codes of the clip, swung to and fro by a sine"),
-    "seq_mix": ("cross-fade", "from the codes of one stretch to those of another"),
+    "rec_sequences": ("As decoded", "dancer 2, generated from dancer 1, on the spot"),
+    "seq_randwalk": ("Random walk", "dancer 2, a walk through the latent space"),
+    "seq_offset": ("Sine", "dancer 2, the codes of the clip swung to and fro"),
+    "seq_mix": ("Cross-fade", "dancer 2, from the codes of one stretch to another's"),
 }
 
 
@@ -53,8 +53,7 @@ def _title(clip):
     if clip["kind"] == "converted":
         return f"Dancer {source} as dancer {dancer}", f"dancer {source}'s movement as dancer {dancer} would move it"
     if clip["kind"] in LATENT:
-        title, about = LATENT[clip["kind"]]
-        return f"Dancer 2, {title}", about
+        return LATENT[clip["kind"]]
     return clip["name"][:LONGEST].replace("_", " "), "a motion file of the folder"
 
 

@@ -2,18 +2,18 @@
 "use strict";
 
 {
-  const LIGHT = { blue: "#0072b2", red: "#d55e00", green: "#009e73", pink: "#b8578f", sky: "#3d9fd6", orange: "#c98700" };
-  const DARK = { blue: "#56b4e9", red: "#ff8a3d", green: "#2fc79a", pink: "#e39bc4", sky: "#8f9bff", orange: "#f0e442" };
+  const LIGHT = { blue: "#0072b2", red: "#d55e00", green: "#009e73", pink: "#b8578f", sky: "#3d9fd6", orange: "#c98700", ink: "#4d525b" };
+  const DARK = { blue: "#56b4e9", red: "#ff8a3d", green: "#2fc79a", pink: "#e39bc4", sky: "#8f9bff", orange: "#f0e442", ink: "#d3d7de" };
   const OF_KIND = {
     recorded: ["blue", "red"],
     translated: ["green", "green"],
     rec_sequences: ["pink", "pink"],
     seq_randwalk: ["sky", "sky"],
     seq_offset: ["orange", "orange"],
-    seq_mix: ["pink", "pink"],
+    seq_mix: ["ink", "ink"],
   };
   const CONVERTED = { "00": "sky", "11": "orange", "01": "green", "10": "pink" };
-  const OTHERS = ["green", "pink", "sky", "orange", "blue", "red"];
+  const OTHERS = ["blue", "red", "green", "pink", "sky", "orange", "ink"];
   // from no error to a large one, evenly darker on light and lighter on dark
   const RAMPS = { false: ["#cfd4da", "#e8b04a", "#d55e00", "#7a2300"], true: ["#59606b", "#b9701a", "#ff9a3c", "#fff0b8"] };
   const SCENES = {

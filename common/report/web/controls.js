@@ -112,6 +112,8 @@
       let top = positions[from + 1];
       for (let i = 1; i < positions.length; i += 3) top = Math.max(top, positions[i]);
       stage.toScreen(positions[from], top + 0.22, positions[from + 2], topOf);
+      const half = label.offsetWidth / 2 + 2, right = stage.view.clientWidth - half;
+      topOf.x = Math.min(Math.max(topOf.x, half), right); // inside the picture, at its edge
       label.style.transform = `translate(${topOf.x.toFixed(1)}px, ${topOf.y.toFixed(1)}px) translate(-50%, -100%)`;
     }
   }

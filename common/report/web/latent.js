@@ -99,6 +99,7 @@
       if (!body || !width) return;
       if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
       const pen = canvas.getContext("2d");
+      if (!pen) return; // a browser that shows no graphics at all
       pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       pen.clearRect(0, 0, width, height);
       const frame = Math.floor(now * fps) % count, joints = body.parents.length, size = (height / 240) * body.scale;
@@ -135,6 +136,7 @@
     let onScreen = false;
     new IntersectionObserver((entries) => {
       onScreen = entries[entries.length - 1].isIntersecting;
+      draw();
       if (body) ask();
     }).observe(canvas);
     canvas.addEventListener("pointermove", (event) => {

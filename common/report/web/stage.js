@@ -162,7 +162,7 @@
       const half = Math.tan((this.camera.fov * Math.PI) / 360);
       const across = from === "side" ? depth : width, along = from === "side" ? width : depth;
       const tall = from === "above" ? depth : 2.1;
-      const distance = Math.max((1.08 * across) / 2 / half / this.camera.aspect, (0.5 * tall + 0.25) / half) + 0.3 * along;
+      const distance = Math.max((1.14 * across) / 2 / half / this.camera.aspect, (0.5 * tall + 0.25) / half) + 0.3 * along;
       this.point.set(...VIEWS[from]).setLength(Math.max(distance, 2.5));
       this.controls.target.copy(this.middle);
       this.camera.position.copy(this.middle).add(this.point);
