@@ -139,10 +139,13 @@ def _error_figures(model, baselines, moving):
         ("rotation error, moving joints, 95th percentile", "°", lambda e: e.degrees_at(95, moving)),
         ("position error, moving joints", "cm", lambda e: e.centimetres(moving)),
         ("position error, moving joints, heading aligned", "cm", lambda e: e.centimetres_aligned(moving)),
-        ("rotation error, all joints", "°", lambda e: e.degrees(every)),
-        ("position error, all joints", "cm", lambda e: e.centimetres(every)),
-        ("position error, all joints, heading aligned", "cm", lambda e: e.centimetres_aligned(every)),
     ]
+    if not moving.all():
+        kinds += [
+            ("rotation error, all joints", "°", lambda e: e.degrees(every)),
+            ("position error, all joints", "cm", lambda e: e.centimetres(every)),
+            ("position error, all joints, heading aligned", "cm", lambda e: e.centimetres_aligned(every)),
+        ]
     for name, unit, of in kinds:
         yield metrics.figure(name, unit, of(model), {whose: of(errors) for whose, errors in baselines.items()})
 

@@ -194,4 +194,4 @@ def _probe(held_out, training, nets):
         for part in (training, held_out)
     ]
     accuracy = 100 * Classifier(*codes[0], hidden=0).accuracy(*codes[1])
-    return metrics.figure("latent codes told apart by a linear probe", "%", accuracy, {"guessing": 50.0})
+    return metrics.figure("latent codes told apart by a linear probe", "%", accuracy, {"guessing": 50.0}, None, None)

@@ -145,7 +145,8 @@ def correlation(a, b):
 
 
 def figure(name, unit, model, baselines=None, recording=None, lower_is_better=True):
-    """A number of the model beside those that it should beat ({whose: number}), or be like (the recording's)."""
+    """A number of the model beside those that it should beat ({whose: number}), or be like (the recording's).
+    `lower_is_better` is None where neither is."""
     return {
         "name": name,
         "unit": unit,

@@ -150,7 +150,8 @@ def test_switches_leave_files_out(name, tiny, duet, monkeypatch):
     off = {"save_weights": False, "save_history": False, "export_formats": ["bvh"], "test_percentage": 0}
     assert run_here(name, tiny | off, monkeypatch) == 0
     left = files_in(duet / "results")
-    kept = ["histories/metrics_2.csv", "histories/metrics_2.json", "weights/checkpoint"]
+    always = ["latent_2.npz", "metrics_2.csv", "metrics_2.json", "run.json"]
+    kept = [*(f"histories/{file}" for file in always), "weights/checkpoint"]
     assert [path for path in left if path.startswith(("weights", "histories"))] == kept
 
 

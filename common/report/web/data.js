@@ -49,7 +49,8 @@ const report = { data: JSON.parse(document.getElementById("data").textContent) }
   // A figure with its unit: "9.1°", "6.8 cm", "87 %".
   report.withUnit = (value, unit) => {
     if (!isNumber(value)) return "–";
-    const text = Math.abs(value) >= 1 && Math.abs(value) < 10 ? value.toFixed(1) : report.number(value);
+    const size = Math.abs(value);  // what is smaller than a hundredth of a unit is nothing to an eye
+    const text = size < 0.005 ? "0" : size < 1 ? value.toFixed(2) : size < 10 ? value.toFixed(1) : report.number(value);
     return unit ? text + (unit === "°" ? "" : "\u00a0") + unit : text;
   };
 

@@ -6,6 +6,7 @@
   const { data } = report;
   const metrics = object(data.metrics), rows = list(metrics.rows).map(object);
   const MOST_JOINTS = 30;
+  const MOST_COLUMNS = 3;
 
   const aside = (...words) => element("p", { class: "aside" }, ...words);
 
@@ -67,10 +68,11 @@
     figures = figures.map(object);
     const baselines = [...new Set(figures.flatMap((figure) => Object.keys(object(figure.baselines))))];
     const recorded = figures.some((figure) => isNumber(figure.recording));
-    const head = ["", "model", "", ...baselines, ...(recorded ? ["the recording"] : [])];
+    const inOne = baselines.length > MOST_COLUMNS;  // where hardly two figures share a baseline, each names its own
+    const head = ["", "model", "", ...(inOne ? ["beside it"] : [...baselines, ...(recorded ? ["the recording"] : [])])];
     const body = figures.map((figure) => {
       const others = baselines.map((name) => object(figure.baselines)[name]);
-      const cells = [...others, ...(recorded ? [figure.recording] : [])].map((value) =>
+      const cells = inOne ? [element("td", {}, besides(figure))] : [...others, ...(recorded ? [figure.recording] : [])].map((value) =>
         element("td", { class: "numbers" }, isNumber(value) ? withUnit(value, text(figure.unit)) : ""));
       return element("tr", {}, element("th", { scope: "row" }, text(figure.name)),
         element("td", { class: "numbers model" }, withUnit(figure.model, text(figure.unit))),
@@ -79,6 +81,11 @@
     return element("div", { class: "scroll" }, element("table", { class: "figures" },
       element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
       element("tbody", {}, ...body)));
+  }
+
+  function besides(figure) {
+    const all = [...Object.entries(object(figure.baselines)), ["the recording", figure.recording]];
+    return all.filter(([, value]) => isNumber(value)).map(([name, value]) => `${name}: ${withUnit(value, text(figure.unit))}`).join("; ");
   }
 
   // In words, not by colour alone.
