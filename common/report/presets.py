@@ -4,7 +4,7 @@ import re
 
 LONGEST = 80  # characters of a title
 LATENT = {
-    "rec_sequences": ("As decoded", "dancer 2, generated from dancer 1, on the spot"),
+    "rec_sequences": ("As decoded", "the same, as the latent experiments have it"),
     "seq_randwalk": ("Random walk", "dancer 2, a walk through the latent space"),
     "seq_offset": ("Sine", "dancer 2, the codes of the clip swung to and fro"),
     "seq_mix": ("Cross-fade", "dancer 2, from the codes of one stretch to another's"),
