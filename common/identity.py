@@ -11,7 +11,10 @@ import torch
 from torch import nn
 
 HIDDEN = 16  # units of the classifier
-ITERATIONS, WEIGHT_DECAY = 40, 0.003  # a fifth of a second for hundreds of windows; what they hold by chance is left out
+ITERATIONS, WEIGHT_DECAY = (
+    40,
+    0.003,
+)  # a fifth of a second for hundreds of windows; what they hold by chance is left out
 FARTHEST = 5.0  # standard deviations: what lies beyond is no stronger sign
 
 
