@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import random
+import re
 
 from common import (
     dataset,
@@ -485,6 +486,7 @@ def test_the_summary_is_a_plain_sentence():
         "A classifier that tells the recorded dancers apart in 98 % takes 71 % of dancer 1's converted windows for "
         "dancer 2, and 34 % of dancer 2's for dancer 1.",
     ]
+    assert summary.sentences(measures_of(9.1) | {"epoch": 1})[0].startswith("1 epoch of")
     assert summary.sentences(measures_of(9.1) | {"epoch": 0})[0].startswith("Nothing was trained in this run")
 
 
@@ -495,12 +497,13 @@ def test_the_summary_is_a_plain_sentence():
         ({"model": 18.0, "training": 12.0}, ["More epochs may help"]),
         ({"model": 18.0, "training": 8.9}, ["18.0° on the held-out part: it learns by heart"]),
         ({"model": 18.0, "training": 12.0, "seconds": 48.0}, ["only 48 s", "at least 5 minutes"]),
-        ({"model": 18.0, "training": 12.0, "active": 3}, ["in use: 3 of 32", "max_kld_scale"]),
+        ({"model": 18.0, "training": 12.0, "active": 3}, ["active, 3 of 32", "max_kld_scale"]),
         ({"model": 18.0, "training": 2.0, "active": 3, "seconds": 2.0}, ["by heart", "3 of 32", "only 2 s"]),
         ({"model": 9.1, "shares": (90.0, 70.0, 30.0, 0.9, 60.0)}, ["looks like its source", "smaller latent_dim"]),
         ({"model": 9.1, "shares": (90.0, 70.0, 30.0, 0.9, 90.0)}, ["looks like its source", "90 % right by a linear"]),
         ({"model": 9.1, "shares": (60.0, 70.0, 30.0, 0.9, 90.0)}, []),  # nobody can tell
         ({"model": 9.1, "shares": (90.0, 70.0, 60.0, 0.9, 90.0)}, []),
+        ({"model": 18.0, "training": 12.0, "shares": (90.0, 7.0, 3.0, 0.9, 90.0)}, ["More epochs may help"]),
         ({"model": 0.0, "mean_pose": 0.0}, []),
     ],
 )
@@ -527,6 +530,8 @@ def test_a_run_ends_with_its_figures(name, tiny, duet, monkeypatch, capsys):
     assert run_here(name, tiny, monkeypatch) == 0
     output = capsys.readouterr().out
     assert "On held-out motion the moving joints of dancer 2 are off by" in output
+    assert re.search(r"^active latent dimensions: \d of 4$", output, re.MULTILINE)
+    assert re.search(r"^rotation error, moving joints +\d+(\.\d+)? +\d+\.\d+", output, re.MULTILINE)
     assert output.index("--- export: done") < output.index("rotation error, moving joints") < output.index("epochs of")
     assert ("A classifier that" in output) == (name == "vae_rnn_deepfake")
     measures = json.loads((duet / "results/histories/metrics_2.json").read_text())
