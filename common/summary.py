@@ -122,8 +122,8 @@ def _from_the_latent(measures):
     latent = measures.get("latent")
     if latent and latent["active"] < max(2, FEW_ACTIVE * latent["dimensions"]):
         yield (
-            f"Few latent dimensions are active, {latent['active']} of {latent['dimensions']}: more epochs, or a smaller "
-            f"max_kld_scale, make room for more."
+            f"Few latent dimensions are active, {latent['active']} of {latent['dimensions']}: more epochs, or a "
+            f"smaller max_kld_scale, make room for more."
         )
 
 
