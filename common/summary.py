@@ -26,6 +26,8 @@ def show(measures, folder):
         beside = figure["baselines"] | ({} if figure["recording"] is None else {"recording": figure["recording"]})
         beside = ", ".join(f"{name}: {number(value) or '-'}" for name, value in beside.items())
         console.line(f"{figure['name']}: {number(figure['model']) or '-'} {figure['unit']} ({beside})")
+    if "latent" in measures:
+        console.line("active latent dimensions: {active} of {dimensions}".format(**measures["latent"]))
     for sentence in ("", *measures["summary"], *measures["advice"]):
         console.line(sentence)
     parts = {"the numbers": "histories", "the clips": "anims", "the weights": "weights"}
@@ -59,7 +61,8 @@ def sentences(measures):
     """What was trained and how good it is, a list of sentences."""
     trained, held_out = (_duration(measures[f"{part}_seconds"]) for part in ("training", "held_out"))
     epoch = measures["epoch"]
-    told = [f"{epoch} epochs of training on {trained} of the duet." if epoch else "Nothing was trained in this run."]
+    epochs = "1 epoch" if epoch == 1 else f"{epoch} epochs"
+    told = [f"{epochs} of training on {trained} of the duet." if epoch else "Nothing was trained in this run."]
     if not measures["rows"]:
         return [*told, NOTHING_HELD_OUT]
     told[0] = told[0][:-1] + f"; {held_out} at the ends of the frame ranges were held out."
@@ -104,11 +107,10 @@ def _compared(measures):
 def advice(measures):
     """What to try next where the figures are poor, a list of sentences; empty where they are not."""
     poor = [row for row in _compared(measures) if _is_poor(row)]
-    told = []
-    if poor:
-        told = [*_from_the_latent(measures), *_from_the_training(poor), *_from_the_data(measures)]
-        told = told or ["More epochs may help: the model is hardly better than a pose that stands still."]
-    return told + _from_the_conversion(measures)
+    if not poor:
+        return _from_the_conversion(measures)
+    told = [*_from_the_latent(measures), *_from_the_training(poor), *_from_the_data(measures)]
+    return told or ["More epochs may help: the model is hardly better than a pose that stands still."]
 
 
 def _is_poor(row):
@@ -120,8 +122,8 @@ def _from_the_latent(measures):
     latent = measures.get("latent")
     if latent and latent["active"] < max(2, FEW_ACTIVE * latent["dimensions"]):
         yield (
-            f"Latent dimensions in use: {latent['active']} of {latent['dimensions']}. More epochs, or a smaller "
-            f"max_kld_scale, make room for more."
+            f"Few latent dimensions are active, {latent['active']} of {latent['dimensions']}: more epochs, or a "
+            f"smaller max_kld_scale, make room for more."
         )
 
 

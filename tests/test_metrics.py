@@ -147,6 +147,14 @@ def test_a_foot_slides_where_all_of_it_is_low_and_fast(fps, up_axis):
     assert metrics.foot_slides(walker(fps, 60, up_axis=up_axis), FEET[1:], up_axis, fps).sum() == 0
 
 
+def test_a_foot_that_lands_or_leaves_does_not_slide():
+    body = walker(50)
+    for start in (20, 80, 140):  # 1 m in half a second, lifted; as for a step that begins and ends at full speed
+        body[start : start + 25, 1:3, 1] += 20
+        body[start:, 1:3, 2] += torch.arange(200 - start).clamp_max(25)[:, None] * 4
+    assert metrics.foot_slides(body, FEET, "Y", 50).sum() == 0
+
+
 def test_noise_of_a_recording_is_no_sliding():
     noisy = walker(240) + 0.15 * draw(960, 6, 3)
     single = metrics.quaternion.length(torch.diff(noisy[:, 2, [0, 2]], dim=0)) * 240

@@ -51,6 +51,19 @@ def test_a_finished_run_exports_again(tiny, monkeypatch, capsys):
     assert "epoch 3" not in output
 
 
+def test_a_checkpoint_from_before_the_held_out_errors_goes_on(tiny, duet, monkeypatch):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    path = duet / "results/weights/checkpoint"
+    state = torch.load(path, weights_only=True)
+    state["history"] = [row[:6] for row in state["history"]]
+    torch.save(state, path)
+    assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 3}, monkeypatch) == 0
+    rows = [row.split(",") for row in (duet / "results/histories/history_3.csv").read_text().splitlines()]
+    assert [len(row) for row in rows] == [8] * 4
+    assert [row[6:] for row in rows[1:3]] == [["nan", "nan"]] * 2
+    assert all(np.isfinite(np.array(rows[3], float)))
+
+
 REFUSED = {
     "another size": ({"latent_dim": 5}, "latent_dim = 5"),
     "other windows": ({"sequence_offset": 3}, "sequence_offset = 3"),
