@@ -134,7 +134,7 @@ def save_all(actions, last=False):
         try:
             action()
         except OSError as error:
-            failed = error
+            failed = failed or error
             if not last:
                 console.note(
                     f"{error.filename}: cannot be written ({error.strerror}). The training goes on; this is tried "

@@ -32,9 +32,8 @@ def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monke
     assert [rows for rows, _ in seen] == [1, 2]
     assert len({picture for _, picture in seen}) == 2
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
-    assert said == [
-        f"see how it goes, anew every epoch: {folder / 'history_3.png'}, {duet / 'results/anims/preview_epoch_<n>.gif'}"
-    ]
+    places = ["histories/history_3.png", "anims/preview_epoch_<n>.gif", "report.html"]
+    assert said == ["see how it goes, anew every epoch: " + ", ".join(str(duet / "results" / file) for file in places)]
     for epoch in range(1, 4):
         with Image.open(duet / f"results/anims/preview_epoch_{epoch}.gif") as image:
             assert image.size == ((150, 75) if name == "vae_rnn" else (150, 150))

@@ -156,7 +156,9 @@ def test_a_stopped_run_goes_on_where_it_was(number, code, tiny, duet):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another process")
 def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
-    settings = tiny | {"epochs": 100_000, "export_seq_length": 90, "view_size": 10.0}
+    for file in ("one.bvh", "two.bvh"):
+        write_body(duet / file, 600)  # so that there is time between one clip and the next
+    settings = tiny | {"epochs": 100_000, "export_seq_length": 600, "view_size": 8.0}
     run = started("vae_rnn_deepfake", settings, duet)
     run.send_signal(signal.SIGINT)
     next(line for line in run.stdout if line.startswith("orig_sequence"))

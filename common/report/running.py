@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import console, dataset, devices, evaluation, files, mocap, report, synthesis
+from common import console, dataset, devices, evaluation, files, mocap, report, results, synthesis
 from common.report import latent
 
 import torch
@@ -47,24 +47,29 @@ class Running:
         return self.folder / "histories" / name
 
     def refresh(self, conversions, epoch):
-        """Write everything while the training goes on: the report has clips of a few seconds then."""
-        self._write(conversions, epoch, "training", self._preview(conversions, epoch))
+        """Write everything while the training goes on: the report has clips of a few seconds then. After the last epoch
+        that is left to `finish`."""
+        if epoch < self.config["epochs"]:
+            self._write(conversions, epoch, "training", self._preview(conversions, epoch))
 
     def finish(self, conversions, epoch, stopped=False):
-        """Write everything for what the run leaves; returns the figures, which Evaluation.measure gives."""
+        """Write everything for what the run leaves; returns the figures, which Evaluation.measure gives. Raises OSError
+        where a file cannot be written, once the others are."""
         return self._write(conversions, epoch, "stopped" if stopped else "finished")
 
     def _write(self, conversions, epoch, state, clips=None):
         settings, histories = self.config, self.folder / "histories"
         measures = self.judge.measure(conversions, epoch)
-        evaluation.save(measures, histories, settings["epochs"])
+        split = settings["test_percentage"], settings["sequence_length"]
+        found = latent.make(conversions, self.pairs, self.ranges, *split)
         self.run |= {"epochs_done": epoch, "state": state, "seconds": round(time.monotonic() - self.began, 1)}
-        found = latent.make(
-            conversions, self.pairs, self.ranges, settings["test_percentage"], settings["sequence_length"]
-        )
-        files.write_json(self._file("run.json"), self.run)
-        latent.save(found, histories, settings["epochs"])
-        report.save(self.folder, clips)
+        actions = [
+            lambda: evaluation.save(measures, histories, settings["epochs"]),
+            lambda: latent.save(found, histories, settings["epochs"]),
+            lambda: files.write_json(self._file("run.json"), self.run),
+            lambda: report.save(self.folder, clips),
+        ]
+        results.save_all(actions, last=clips is None)
         return measures
 
     def _preview(self, conversions, epoch):
