@@ -15,7 +15,7 @@ from common.errors import InputError
 import numpy as np
 import pytest
 import torch
-from conftest import PROJECT, SCRIPTS, arguments, load_script, run_here
+from conftest import PROJECT, SCRIPTS, arguments, load_script, run_here, write_body
 from kill_and_resume import compare, disturbed_run
 from mistakes import Payload
 
