@@ -116,6 +116,21 @@ def test_clips_of_other_frames_are_not_compared():
     assert [clip["compare"] for clip in found] == [-1, -1, 1, 1, -1]
 
 
+def test_what_was_learnt_last_is_shown_first(body):
+    """A run that was stopped after 100 epochs, and went on, has left clips of both."""
+    made = ("pred_sequence_dancer2", "rec_sequences", "seq_randwalk")
+    names = [f"{name}_epoch_{count}_seq_start_1_length_9" for count in (100, 90, 600) for name in made]
+    found = packed([(name, body) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", *names)])
+    shown = [[found["clips"][place]["name"] for place in preset["clips"]] for preset in found["presets"]]
+    assert shown[1] == ["orig_sequence_dancer1", names[6]]
+    assert shown[-1] == names[7:9]
+    abouts = {clip["name"]: clip["about"] for clip in found["clips"]}
+    assert abouts[names[6]] == "as the model answers dancer 1, after 600 epochs"
+    assert abouts["orig_sequence_dancer1"] == "recorded"
+    alone = packed([(name, body) for name in ("orig_sequence_dancer1", names[0])])["clips"]
+    assert alone[1]["about"] == "as the model answers dancer 1"
+
+
 def packed(named, config=EMPTY["config"], run=EMPTY["run"]):
     problems = []
     found = clips.packed(PROJECT / "nowhere", config, run, named, problems)
@@ -473,7 +488,7 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
     assert len(pages) == 2  # after the first of two epochs, and at the end
     during, after = (found.data for found in pages)
     assert (during["run"]["state"], during["run"]["epochs_done"]) == ("training", 1)
-    assert ", and is still at it," in during["sentence"]
+    assert "for 1 of 2 epochs so far in " in during["sentence"]
     names = [clip["name"] for clip in during["motion"]["clips"]]
     expected = ["pred_sequence_dancer2"] if name == "vae_rnn" else [
         f"pred_sequence_dancer{way}" for way in ("1_to_dancer1", "1_to_dancer2", "2_to_dancer1", "2_to_dancer2")
