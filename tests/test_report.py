@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from common import bvh, formats, mocap, quaternion, report, synthesis
+from common import bvh, formats, mocap, quaternion, report, root_path, synthesis
 from common.report import __main__ as command
 from common.report import clips, contents, latent, page, presets, running
 
@@ -129,6 +129,18 @@ def test_what_was_learnt_last_is_shown_first(body):
     assert abouts["orig_sequence_dancer1"] == "recorded"
     alone = packed([(name, body) for name in ("orig_sequence_dancer1", names[0])])["clips"]
     assert alone[1]["about"] == "as the model answers dancer 1"
+
+
+def test_dancers_in_place_do_not_stand_inside_each_other(body):
+    names = "orig_sequence_dancer1", "orig_sequence_dancer2", "pred_sequence_dancer2"
+    for take, beside in ((root_path.stand(body), [True] * 3), (walking(body), [False, False, True])):
+        found = packed([(name, take) for name in names])["presets"]
+        assert [preset["beside"] for preset in found] == [preset["in_place"] for preset in found] == beside
+
+
+def walking(body):
+    path = np.linspace([0, 90, 0], [200, 90, 100], body.frame_count)
+    return dataclasses.replace(body, root_pos=path)
 
 
 def packed(named, config=EMPTY["config"], run=EMPTY["run"]):

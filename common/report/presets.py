@@ -93,5 +93,9 @@ def presets(clips):
     whole = [preset for preset in found if None not in preset[1] and preset[1]]
     if not whole:
         whole = [("All clips", tuple(range(len(clips)))[:4], len(clips) > 1, len(clips) > 1)]
-    keys = ("title", "clips", "beside", "in_place")
-    return [dict(zip(keys, (title, list(places), *how), strict=True)) for title, places, *how in whole]
+    shown = []
+    for title, places, beside, in_place in whole:
+        still = len(places) > 1 and all(clips[place]["still"] for place in places)  # they would stand inside each other
+        how = {"beside": beside or still, "in_place": in_place or still}
+        shown.append({"title": title, "clips": list(places), **how})
+    return shown
