@@ -33,7 +33,6 @@ from common import (
     root_path,
     saves,
     settings,
-    summary,
     synthesis,
     training,
     weights,
@@ -306,7 +305,7 @@ def main():
                 endings = formats.export_endings(export_formats, pairs[export_seq_index][1].path)
                 export.export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
             with console.stage("measure"):
-                summary.show(page.finish(conversions(nets), len(history.rows), stop.asked), folder)
+                page.finish(conversions(nets), len(history.rows), stop.asked)
         console.line(f"All results are in {folder}")
         if stop.asked:
             raise errors.StoppedError(

@@ -31,7 +31,6 @@ from common import (
     results,
     saves,
     settings,
-    summary,
     synthesis,
     training,
     weights,
@@ -307,7 +306,7 @@ def main():
                 endings = formats.export_endings(export_formats, pairs[export_seq_index][0].path)
                 export.export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
             with console.stage("measure"):
-                summary.show(page.finish(conversions(nets), len(history.rows), stop.asked), folder)
+                page.finish(conversions(nets), len(history.rows), stop.asked)
         console.line(f"All results are in {folder}")
         if stop.asked:
             raise errors.StoppedError(

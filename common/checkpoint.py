@@ -10,7 +10,6 @@ from pathlib import Path
 
 from common import console, dataset, parallel, weights
 from common.errors import InputError
-from common.files import whole_file
 from common.history import History
 from common.training import LOSSES, NotFiniteError
 
@@ -103,8 +102,7 @@ class Progress:
         self.check()
         total, count = self.trained.sums() if self.batch else (torch.zeros(0), 0.0)
         if parallel.rank() == 0:
-            with whole_file(self.path) as partial, partial.open("wb") as file:
-                torch.save(self._state(total, count), file)
+            weights.write(self._state(total, count), self.path)
         self.saved_at = time.monotonic()
 
     def _state(self, total, count):

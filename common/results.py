@@ -62,7 +62,7 @@ def _unwritable(path, error):
 
 
 def _prepare(path, script, resume):
-    earlier = [path / name for name in RUN_FILES if _holds_something(path / name)]
+    earlier = [path / name for name in RUN_FILES if holds_something(path / name)]
     if (earlier or (path / MOVING).exists()) and not resume:
         _move_aside(path, earlier, script)
     for name in RESULT_FOLDERS:
@@ -91,7 +91,8 @@ def _lock(path):
     return file
 
 
-def _holds_something(path):
+def holds_something(path):
+    """Whether there is a file, or a folder with anything in it."""
     return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
@@ -126,19 +127,21 @@ def _move_aside(path, earlier, script):
     console.note(f"the results of an earlier run were moved to {target}")
 
 
-def save_all(actions, last=False):
+def save_all(actions, last=False, needed=True):
     """Write several files, each on its own. Where one cannot be written, the training goes on, and says so; if no save
-    follows that could try again, the error is raised once the others are written."""
+    follows that could try again, the first error is raised once the others are written, or no more than said where the
+    files are not `needed`."""
     failed = None
     for action in actions:
         try:
             action()
         except OSError as error:
             failed = failed or error
-            if not last:
+            if not (last and needed):
+                goes_on = "" if last else " The training goes on; this is tried again at the next save."
                 console.note(
-                    f"{error.filename}: cannot be written ({error.strerror}). The training goes on; this is tried "
-                    f"again at the next save. Make room, or close the program that uses it."
+                    f"{error.filename}: cannot be written ({error.strerror}).{goes_on} Make room, or close the program "
+                    f"that uses it."
                 )
-    if failed and last:
+    if failed and last and needed:
         raise failed

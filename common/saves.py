@@ -8,21 +8,20 @@ class Saves:
 
     def __init__(self, progress, interval):
         self.progress, self.interval = progress, interval  # epochs
-        self.actions, self.watched, self.told = [], [], False
+        self.actions, self.looks, self.watched, self.told = [self.progress.save], [], [], False
 
     def add(self, action, watch=None, within_epochs=True):
         """Have something saved too: `action()` may raise OSError. `watch` is the file in which a user sees how it goes.
-        Without `within_epochs` it is left out when the training is stopped within an epoch."""
-        self.actions.append((action, within_epochs))
+        Without `within_epochs` it is no more than a look: left out when the training is stopped within an epoch, and
+        nothing to end a run for."""
+        if parallel.rank() == 0:
+            (self.actions if within_epochs else self.looks).append(action)
         self.watched += [] if watch is None else [str(watch)]
 
     def save(self, last=False):
         """Save everything. Raises OSError only if it is the last time."""
-        actions = [self.progress.save]
-        if parallel.rank() == 0:
-            whole = self.progress.batch == 0
-            actions += [action for action, within_epochs in self.actions if whole or within_epochs]
-        results.save_all(actions, last)
+        results.save_all(self.actions, last)
+        results.save_all(self.looks if self.progress.batch == 0 else [], last, needed=False)
         if self.watched and not last and not self.told:
             every = "epoch" if self.interval == 1 else f"{self.interval} epochs"
             console.line(f"see how it goes, anew every {every}: {', '.join(self.watched)}")

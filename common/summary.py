@@ -1,6 +1,6 @@
 """The end of a run, in words: what was trained, how good it is, where it lies, and what to try next."""
 
-from common import console
+from common import console, results
 
 POOR = 0.7  # of the mean pose's error: a model that is not better by a third says little about the movement
 LEARNT_BY_HEART = 2.0  # times the error on the training part; some difference is to be expected of any model
@@ -30,8 +30,9 @@ def show(measures, folder):
         console.line("active latent dimensions: {active} of {dimensions}".format(**measures["latent"]))
     for sentence in ("", *measures["summary"], *measures["advice"]):
         console.line(sentence)
-    parts = {"the numbers": "histories", "the clips": "anims", "the weights": "weights"}
-    places = [f"{name} in {folder / place}" for name, place in parts.items() if any((folder / place).iterdir())]
+    parts = {"the report": "report.html", "the numbers": "histories", "the clips": "anims", "the weights": "weights"}
+    found = [(name, folder / place) for name, place in parts.items() if results.holds_something(folder / place)]
+    places = [f"{name} in {place}" if place.is_dir() else f"{name}, {place}" for name, place in found]
     console.line(f"You find {', '.join(places)}.")
 
 
@@ -152,10 +153,12 @@ def _from_the_conversion(measures):
         return []
     known, *taken = (figure["model"] for figure in measures["conversion"][:3])
     probe = measures["conversion"][-1]["model"]
-    if known < KNOWN or min(taken) >= 50:
+    both = ("dancer 1's", "dancer 2's")
+    kept = [whose for whose, share in zip(both, taken, strict=True) if share < 50]
+    if known < KNOWN or not kept:
         return []
     mixed = "" if probe < MIXED else f" The codes still tell who danced ({probe:.0f} % right by a linear probe)."
     return [
-        f"The conversion looks like its source more often than not.{mixed} More epochs, a larger max_kld_scale or a "
-        f"smaller latent_dim leave less of the source dancer in the codes."
+        f"What is made of {' and of '.join(kept)} movement looks like its source more often than not.{mixed} More "
+        f"epochs, a larger max_kld_scale or a smaller latent_dim leave less of the source dancer in the codes."
     ]

@@ -1,5 +1,6 @@
 """Weights files: trained parameters as they are saved, loaded, and checked."""
 
+import io
 import warnings
 import zipfile
 from pathlib import Path
@@ -30,8 +31,7 @@ def keep_weights(models, files, folder):
 
 def _save_state(model, path):
     state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
-    with whole_file(path) as partial, partial.open("wb") as file:  # by its name, torch would put the name inside
-        torch.save(state, file)
+    write(state, path)
 
 
 def load_weights(models, files):
@@ -41,6 +41,18 @@ def load_weights(models, files):
     """
     for name, model in models.items():
         _load_state(model, files[name], f"{name}_weights_file")
+
+
+def write(content, path):
+    """Write what `read` reads. Raises OSError.
+
+    It is put together in memory: on a full disk torch would raise a RuntimeError, and it would put a file's name
+    inside the file.
+    """
+    with whole_file(path) as partial:
+        whole = io.BytesIO()
+        torch.save(content, whole)
+        partial.write_bytes(whole.getbuffer())
 
 
 def read(path):

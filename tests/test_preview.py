@@ -134,6 +134,22 @@ def test_a_preview_that_fails_stops_no_training(tiny, duet, monkeypatch, capsys)
     assert (duet / "results/anims/preview_epoch_2.gif").exists()
 
 
+def test_a_last_preview_that_fails_costs_no_clips(tiny, duet, monkeypatch, capsys):
+    write = gif.write_gif
+
+    def full(path, *rest):
+        if path.name == "preview_epoch_2.gif":
+            raise OSError(28, "No space left on device", str(path))
+        write(path, *rest)
+
+    monkeypatch.setattr(gif, "write_gif", full)
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    output = capsys.readouterr().out
+    assert "preview_epoch_2.gif: cannot be written (No space left on device). Make room" in output
+    assert f"You find the report, {duet / 'results/report.html'}, the numbers in" in output
+    assert len(list((duet / "results/anims").glob("*_length_*.gif"))) == 7
+
+
 def test_a_device_without_memory_for_a_preview_stops_no_training(duet):
     takes = tuple(formats.load_mocap(duet / f"{take}.bvh") for take in ("one", "two"))
     look = preview.Preview([takes], [[(0, 100)]], 0.2, 8, VIEW, duet)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from common import bvh, formats, mocap, quaternion, report, synthesis
+from common import bvh, formats, mocap, quaternion, report, root_path, synthesis
 from common.report import __main__ as command
 from common.report import clips, contents, latent, page, presets, running
 
@@ -114,6 +114,33 @@ def test_clips_of_other_frames_are_not_compared():
         found.append({"name": f"pred_sequence_dancer2_epoch_2_{name}", **presets.role("pred_sequence_dancer2_epoch_2")})
     presets.add_titles(found)
     assert [clip["compare"] for clip in found] == [-1, -1, 1, 1, -1]
+
+
+def test_what_was_learnt_last_is_shown_first(body):
+    """A run that was stopped after 100 epochs, and went on, has left clips of both."""
+    made = ("pred_sequence_dancer2", "rec_sequences", "seq_randwalk")
+    names = [f"{name}_epoch_{count}_seq_start_1_length_9" for count in (100, 90, 600) for name in made]
+    found = packed([(name, body) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", *names)])
+    shown = [[found["clips"][place]["name"] for place in preset["clips"]] for preset in found["presets"]]
+    assert shown[1] == ["orig_sequence_dancer1", names[6]]
+    assert shown[-1] == names[7:9]
+    abouts = {clip["name"]: clip["about"] for clip in found["clips"]}
+    assert abouts[names[6]] == "as the model answers dancer 1, after 600 epochs"
+    assert abouts["orig_sequence_dancer1"] == "recorded"
+    alone = packed([(name, body) for name in ("orig_sequence_dancer1", names[0])])["clips"]
+    assert alone[1]["about"] == "as the model answers dancer 1"
+
+
+def test_dancers_in_place_do_not_stand_inside_each_other(body):
+    names = "orig_sequence_dancer1", "orig_sequence_dancer2", "pred_sequence_dancer2"
+    for take, beside in ((root_path.stand(body), [True] * 3), (walking(body), [False, False, True])):
+        found = packed([(name, take) for name in names])["presets"]
+        assert [preset["beside"] for preset in found] == [preset["in_place"] for preset in found] == beside
+
+
+def walking(body):
+    path = np.linspace([0, 90, 0], [200, 90, 100], body.frame_count)
+    return dataclasses.replace(body, root_pos=path)
 
 
 def packed(named, config=EMPTY["config"], run=EMPTY["run"]):
@@ -473,7 +500,7 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
     assert len(pages) == 2  # after the first of two epochs, and at the end
     during, after = (found.data for found in pages)
     assert (during["run"]["state"], during["run"]["epochs_done"]) == ("training", 1)
-    assert ", and is still at it," in during["sentence"]
+    assert "for 1 of 2 epochs so far in " in during["sentence"]
     names = [clip["name"] for clip in during["motion"]["clips"]]
     expected = ["pred_sequence_dancer2"] if name == "vae_rnn" else [
         f"pred_sequence_dancer{way}" for way in ("1_to_dancer1", "1_to_dancer2", "2_to_dancer1", "2_to_dancer2")

@@ -9,7 +9,7 @@ import sys
 import weakref
 import zipfile
 
-from common import checkpoint, results, training
+from common import checkpoint, results, training, weights
 from common.errors import InputError
 
 import numpy as np
@@ -211,6 +211,19 @@ def test_killed_runs_end_as_if_nothing_had_happened(name, tmp_path):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # files that cannot be written, and folders that are in use
+
+
+def test_what_finds_no_room_is_told_as_such(tmp_path):
+    resource = pytest.importorskip("resource", reason="Windows cannot limit the size of files")
+    path, (soft, hard) = tmp_path / "checkpoint", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as on a full disk, writing fails half-way
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            weights.write({name: torch.zeros(20_000) for name in "abc"}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_stops_no_training(tiny, duet, monkeypatch, capsys):

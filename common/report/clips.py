@@ -92,11 +92,12 @@ def _with_one_up_axis(named, config):
 
 
 def _in_order(named):
-    """Recordings first, then what was made of them."""
+    """Recordings first, then what was made of them, last what a run that went on had made before."""
 
     def rank(item):
         start = item[0].split("_")[0]
-        return STRETCHES.index(start) if start in STRETCHES else len(STRETCHES), item[0]
+        kind = STRETCHES.index(start) if start in STRETCHES else len(STRETCHES)
+        return kind > 0, -presets.epoch(item[0]), kind, item[0]
 
     return sorted(named, key=rank)
 

@@ -152,8 +152,9 @@ def _progress(config, run):
         return "before, and only made clips now"
     if done is None or planned is None:
         return "" if planned is None else f"for up to {planned:g} epochs"
-    state = {"training": ", and is still at it", "stopped": ", where it was stopped"}.get(_text(run.get("state")), "")
-    return f"for {done:g} of {planned:g} epochs{state}" + ("," if state else "")
+    # a run that was cut short has not said so
+    state = {"training": " so far", "stopped": ", where it was stopped,"}.get(_text(run.get("state")), "")
+    return f"for {done:g} of {planned:g} epochs{state}"
 
 
 def duration(seconds):

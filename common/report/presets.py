@@ -25,13 +25,21 @@ def role(name):
     return {"kind": next((kind for kind in LATENT if name.startswith(kind)), "other"), "source": 0, "dancer": 1}
 
 
+def epoch(name):
+    """After how many epochs a clip was made, by its name; 0 for none."""
+    found = re.search(r"_epoch_(\d{1,9})(?!\d)", name)
+    return int(found[1]) if found else 0
+
+
 def add_titles(clips):
     """Give every clip a title, a line of explanation, and the clip that it can be compared with, -1 for none."""
-    recorded = {}
+    recorded, several = {}, len({epoch(clip["name"]) for clip in clips} - {0}) > 1
     for place, clip in enumerate(clips):
         clip["title"], clip["about"] = _title(clip)
         if clip["kind"] == "recorded":
             recorded.setdefault((clip["dancer"], *_stretch(clip["name"])), place)
+        elif several:
+            clip["about"] += f", after {epoch(clip['name'])} epochs"
     for clip in clips:
         again = clip["kind"] == "translated" or (clip["kind"] == "converted" and clip["source"] == clip["dancer"])
         clip["compare"] = recorded.get((clip["dancer"], *_stretch(clip["name"])), -1) if again else -1
@@ -76,11 +84,18 @@ def presets(clips):
     for dancer, own in ((0, first), (1, second)):
         again = at.get(("converted", dancer, dancer))
         found.append((f"Dancer {dancer + 1}, recorded and again", (own, again), True, True))
-    experiments = tuple(place for place, clip in enumerate(clips) if clip["kind"] in LATENT)
+    newest = max((epoch(clip["name"]) for clip in clips), default=0)
+    experiments = tuple(
+        place for place, clip in enumerate(clips) if clip["kind"] in LATENT and epoch(clip["name"]) == newest
+    )
     if len(experiments) > 1:
         found.append(("Latent experiments", experiments, True, True))
     whole = [preset for preset in found if None not in preset[1] and preset[1]]
     if not whole:
         whole = [("All clips", tuple(range(len(clips)))[:4], len(clips) > 1, len(clips) > 1)]
-    keys = ("title", "clips", "beside", "in_place")
-    return [dict(zip(keys, (title, list(places), *how), strict=True)) for title, places, *how in whole]
+    shown = []
+    for title, places, beside, in_place in whole:
+        still = len(places) > 1 and all(clips[place]["still"] for place in places)  # they would stand inside each other
+        how = {"beside": beside or still, "in_place": in_place or still}
+        shown.append({"title": title, "clips": list(places), **how})
+    return shown

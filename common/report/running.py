@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import console, dataset, devices, evaluation, files, mocap, report, results, synthesis
+from common import console, dataset, devices, evaluation, files, mocap, report, results, summary, synthesis
 from common.report import latent
 
 import torch
@@ -50,16 +50,20 @@ class Running:
         """Write everything while the training goes on: the report has clips of a few seconds then. After the last epoch
         that is left to `finish`."""
         if epoch < self.config["epochs"]:
-            self._write(conversions, epoch, "training", self._preview(conversions, epoch))
+            measures = self.judge.measure(conversions, epoch)
+            self._write(measures, conversions, epoch, "training", self._preview(conversions, epoch))
 
     def finish(self, conversions, epoch, stopped=False):
-        """Write everything for what the run leaves; returns the figures, which Evaluation.measure gives. Raises OSError
-        where a file cannot be written, once the others are."""
-        return self._write(conversions, epoch, "stopped" if stopped else "finished")
-
-    def _write(self, conversions, epoch, state, clips=None):
-        settings, histories = self.config, self.folder / "histories"
+        """Write everything for what the run leaves, and print how good it is, also on a full disk. Raises OSError where
+        a file cannot be written, once the others are."""
         measures = self.judge.measure(conversions, epoch)
+        try:
+            self._write(measures, conversions, epoch, "stopped" if stopped else "finished")
+        finally:
+            summary.show(measures, self.folder)
+
+    def _write(self, measures, conversions, epoch, state, clips=None):
+        settings, histories = self.config, self.folder / "histories"
         split = settings["test_percentage"], settings["sequence_length"]
         found = latent.make(conversions, self.pairs, self.ranges, *split)
         self.run |= {"epochs_done": epoch, "state": state, "seconds": round(time.monotonic() - self.began, 1)}
@@ -70,7 +74,6 @@ class Running:
             lambda: report.save(self.folder, clips),
         ]
         results.save_all(actions, last=clips is None)
-        return measures
 
     def _preview(self, conversions, epoch):
         """The recorded dancers and what the models make of them, of what is held out: [(name, Mocap), ...]."""

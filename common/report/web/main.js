@@ -17,7 +17,7 @@
   function heading() {
     const script = text(object(data.config).script) || text(object(data.run).script);
     const translation = script.startsWith("vae_rnn.");
-    const state = { training: "still training", stopped: "stopped" }[object(data.run).state];
+    const state = { training: "not finished", stopped: "stopped" }[object(data.run).state];
     at("kicker").textContent = ["Motion Duet", script.slice(0, 60), state].filter(Boolean).join(" · ");
     at("headline").textContent = translation
       ? "How the model answers dancer 1"
