@@ -1,7 +1,5 @@
 """A look at what has been learnt so far: a short GIF of a stretch that is not trained on, figures side by side."""
 
-import errno
-
 from common import dataset, mocap, render, training
 
 SECONDS = 4
@@ -31,15 +29,11 @@ class Preview:
     def save(self, figures, epoch):
         """Write the preview of an epoch. `figures(clips, takes)` gives rows of (caption, Mocap). Raises OSError."""
         path = self.path(epoch)
-        try:
+        with training.memory_to_spare(path):
             rows = [
                 [(caption, mocap.first_frames(take, self.shown)) for caption, take in row]
                 for row in figures(self.clips, self.takes)
             ]
-        except (RuntimeError, MemoryError) as error:
-            if not training.out_of_memory(error):
-                raise
-            raise OSError(errno.ENOMEM, "the device has no memory left for it", str(path)) from error
         part = "held out" if self.held_out else "trained on"
         *angles, size = self.view
         render.save_side_by_side(rows, f"epoch {epoch}, {part}", path, *angles, PANEL * size, SHORTEST_DELAY)

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import errno
 import gc
 import math
 import random
@@ -218,6 +219,17 @@ def out_of_memory(error):
     """Whether an error means that a device, or this machine, has no memory left."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+@contextlib.contextmanager
+def memory_to_spare(path):
+    """For what a training can do without: too little memory is an OSError of the file that it was for."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise OSError(errno.ENOMEM, "the device has no memory left for it", str(path)) from error
 
 
 def _adam(parameters, device, recorded):

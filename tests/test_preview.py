@@ -4,6 +4,7 @@ import csv
 import itertools
 
 from common import checkpoint, dataset, formats, gif, mocap, preview, render, synthesis, training
+from common import export as export_module
 from common.history import History
 
 import numpy as np
@@ -163,6 +164,24 @@ def test_a_device_without_memory_for_a_preview_stops_no_training(duet):
     with pytest.raises(RuntimeError, match="a fault"):
         look.save(failing("a fault"), 3)
     assert training.out_of_memory(MemoryError())
+
+
+def test_looks_that_find_no_memory_stop_no_training(tiny, duet, monkeypatch, capsys):
+    def full(*_):
+        raise RuntimeError("CUDA out of memory")
+
+    def export(*arguments):
+        monkeypatch.setattr(synthesis, "decode", decode)  # by then there is room again
+        return export_clips(*arguments)
+
+    decode, export_clips = synthesis.decode, export_module.export_clips
+    monkeypatch.setattr(synthesis, "decode", full)
+    monkeypatch.setattr(export_module, "export_clips", export)
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    output = capsys.readouterr().out
+    for file in ("anims/preview_epoch_1.gif", "anims/preview_epoch_2.gif", "report.html"):
+        assert f"{file}: cannot be written (the device has no memory left for it)" in output
+    assert (duet / "results/report.html").exists()
 
 
 def ink_rows(picture):

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import console, dataset, devices, evaluation, files, mocap, report, results, summary, synthesis
+from common import console, dataset, devices, evaluation, files, mocap, report, results, summary, synthesis, training
 from common.report import latent
 
 import torch
@@ -50,8 +50,9 @@ class Running:
         """Write everything while the training goes on: the report has clips of a few seconds then. After the last epoch
         that is left to `finish`."""
         if epoch < self.config["epochs"]:
-            measures = self.judge.measure(conversions, epoch)
-            self._write(measures, conversions, epoch, "training", self._preview(conversions, epoch))
+            with training.memory_to_spare(self.page):
+                measures, clips = self.judge.measure(conversions, epoch), self._preview(conversions, epoch)
+            self._write(measures, conversions, epoch, "training", clips)
 
     def finish(self, conversions, epoch, stopped=False):
         """Write everything for what the run leaves, and print how good it is, also on a full disk. Raises OSError where
