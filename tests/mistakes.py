@@ -256,7 +256,7 @@ ELSEWHERE = {
     "cannot change that": "test_resume.test_what_cannot_go_on_is_refused_and_harms_nothing",
     "from here on": "test_resume.test_two_and_two_epochs_equal_four",
     "another run is writing there": "test_resume.test_two_runs_in_one_folder_are_refused",
-    "The training goes on": "test_resume.test_a_full_disk_stops_no_training",
+    "Make room, or close the program": "test_resume.test_a_full_disk_stops_no_training",
     "does not suffice": "test_resume.test_too_little_memory_names_what_fits",
     "cannot be recorded here": "test_training.test_a_step_that_cannot_be_recorded_runs_as_it_is",
     "--nproc_per_node": "test_training.test_more_processes_than_devices_are_refused",
