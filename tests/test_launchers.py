@@ -219,7 +219,7 @@ def test_venv_is_filled_once_and_again_when_requirements_change(copy):
         result = copy.start("-k", "a b", launcher=copy.project / "tests" / "run.sh", EXIT_CODE="3")
         assert ("Installing pytest" in result.stderr) == installs
         assert result.returncode == 3
-        assert result.told["arguments"] == ["-k", "a b"]
+        assert result.told["arguments"][-2:] == ["-k", "a b"]
         assert Path(result.told["prefix"]).samefile(copy.venv)
 
 
