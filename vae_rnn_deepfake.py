@@ -308,12 +308,7 @@ def main():
             with console.stage("measure"):
                 page.finish(conversions(nets), len(history.rows), stop.asked)
         console.line(f"All results are in {folder}")
-        if stop.asked:
-            raise errors.StoppedError(
-                f"stopped after {len(history.rows)} of {epochs} epochs. To go on from there, start again with resume = "
-                f"True in the script, or --resume=True behind its name.",
-                stop.exit_code,
-            )
+        stop.end(len(history.rows), epochs)
     if open_report:
         page.open()
     if history.rows and show_history:

@@ -7,6 +7,8 @@ import sys
 import threading
 from pathlib import Path
 
+from common.errors import StoppedError
+
 CLOSING = (2, 5, 6)  # Windows: the window is closed, the user logs off, the machine shuts down
 CLIPS_FOLLOW = ", then the clips follow; Ctrl-C again leaves them out"
 GRACE = 4.5  # seconds that Windows leaves a program then
@@ -29,6 +31,15 @@ class Stop:
         if number == getattr(signal, "SIGHUP", None):
             sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - there is no terminal any more
         self.asked = True
+
+    def end(self, done, epochs):
+        """Raise StoppedError if the training was stopped: the program's last words, and its exit code."""
+        if self.asked:
+            raise StoppedError(
+                f"stopped after {done} of {epochs} epochs. To go on from there, start again with resume = True in the "
+                f"script, or --resume=True behind its name.",
+                self.exit_code,
+            )
 
 
 @contextlib.contextmanager
