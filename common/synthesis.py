@@ -76,10 +76,8 @@ def encode_windows(encoder, windows):
 def convert_windows(conversion, windows):
     """Each window of the source dancer's poses on its own, (W, L, D) -> rotations (W, L, J, 4), float32 on the CPU."""
     device = next(conversion.encoder.parameters()).device
-    decoded = [
-        conversion.decoder(models.latent(*conversion.encoder(batch.to(device)))[0]).float().cpu()
-        for batch in windows.split(BATCH)
-    ]
+    codes = encode_windows(conversion.encoder, windows)
+    decoded = [conversion.decoder(batch.to(device)).float().cpu() for batch in codes.split(BATCH)]
     return quaternion.normalise(torch.cat(decoded).unflatten(-1, (-1, 4)))
 
 

@@ -121,29 +121,27 @@ def test_a_preview_says_that_nothing_was_held_out(duet, monkeypatch):
     assert titles == ["epoch 50, trained on"]
 
 
-def test_a_preview_that_fails_stops_no_training(tiny, duet, monkeypatch, capsys):
+def fill_the_disk(monkeypatch, name):
+    """No room for one GIF."""
     write = gif.write_gif
 
     def full(path, *rest):
-        if path.name == "preview_epoch_1.gif":
+        if path.name == name:
             raise OSError(28, "No space left on device", str(path))
         write(path, *rest)
 
     monkeypatch.setattr(gif, "write_gif", full)
+
+
+def test_a_preview_that_fails_stops_no_training(tiny, duet, monkeypatch, capsys):
+    fill_the_disk(monkeypatch, "preview_epoch_1.gif")
     assert run_here("vae_rnn", tiny, monkeypatch) == 0
     assert "preview_epoch_1.gif: cannot be written (No space left on device). The training" in capsys.readouterr().out
     assert (duet / "results/anims/preview_epoch_2.gif").exists()
 
 
 def test_a_last_preview_that_fails_costs_no_clips(tiny, duet, monkeypatch, capsys):
-    write = gif.write_gif
-
-    def full(path, *rest):
-        if path.name == "preview_epoch_2.gif":
-            raise OSError(28, "No space left on device", str(path))
-        write(path, *rest)
-
-    monkeypatch.setattr(gif, "write_gif", full)
+    fill_the_disk(monkeypatch, "preview_epoch_2.gif")
     assert run_here("vae_rnn", tiny, monkeypatch) == 0
     output = capsys.readouterr().out
     assert "preview_epoch_2.gif: cannot be written (No space left on device). Make room" in output

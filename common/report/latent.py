@@ -9,7 +9,7 @@ import math
 import zipfile
 from pathlib import Path
 
-from common import dataset, kinematics, models, quaternion
+from common import dataset, kinematics, quaternion, synthesis
 from common.files import whole_file
 from common.render import turn_upright
 from common.report.clips import base64_of, quantised
@@ -22,7 +22,6 @@ MOST_BYTES = 1_000_000  # of a dancer's motion, before base64 makes 4 of every 3
 SMOOTHEST = 20  # frames per second of the motion
 MOST_FRAMES = 60  # of a window's motion
 LARGEST_FILE = 50_000_000  # bytes, unpacked
-BATCH = 64  # windows that pass the encoder at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,19 +172,14 @@ def _in_place(take, frames):
     return turn_upright(positions - positions[:, start : start + 1], take.up_axis)
 
 
-@torch.no_grad()
 def _codes(encoder, take, frame_range, starts, sequence_length):
     """The latent means of windows (P, Z), with the signs that the training saw."""
     start, end = frame_range
     rot_local = torch.from_numpy(take.rot_local[start:end])
     signs = quaternion.continuous_signs(rot_local)  # no copy of a long take is made, only of its windows
-    device = next(encoder.parameters()).device
-    codes = []
-    for some in np.split(starts - start, range(BATCH, len(starts), BATCH)):
-        frames = torch.from_numpy(some)[:, None] + torch.arange(sequence_length)
-        windows = (rot_local[frames] * signs[frames].unsqueeze(-1)).flatten(2).float()  # (B, T, D)
-        codes.append(models.latent(*encoder(windows.to(device)))[0].float().cpu())
-    return torch.cat(codes).numpy()
+    frames = torch.from_numpy(starts - start)[:, None] + torch.arange(sequence_length)
+    windows = (rot_local[frames] * signs[frames].unsqueeze(-1)).flatten(2).float()  # (P, T, D)
+    return synthesis.encode_windows(encoder, windows).numpy()
 
 
 def _plain(name):
