@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from common import (
+    augment,
     checkpoint,
     console,
     dataset,
@@ -33,6 +34,7 @@ from common import (
     root_path,
     saves,
     settings,
+    starting,
     synthesis,
     training,
     weights,
@@ -68,7 +70,11 @@ decoder_weights_file = "results/weights/decoder_weights_epoch_600"
 sequence_offset = 2  # frames from one window to the next
 batch_size = 16
 test_percentage = 0.2  # the end of every frame range is held out
+initial_weights = "movements"  # that compute the principal movements of the recording; or "noise"
+schedule = "gentle"  # every layer learns at the rate that it bears; or "step", all at one that falls in steps
 ae_learning_rate = 1e-4
+augment_heading = True  # half of the windows are turned, both dancers by the same angle
+augment_mirror = False  # half of the windows are mirrored, left and right swapped
 ae_norm_loss_scale = 0.1
 ae_pos_loss_scale = 0.1  # per centimetre
 ae_quat_loss_scale = 1.0
@@ -124,10 +130,14 @@ def conversions(nets):
 
 
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
-    """Losses of a batch of windows (B,): total, norm, pos, quat, kld. Noise (B, Z), None to decode the latent means."""
-    mu, std = models.latent(*nets["encoder"](windows.gather(0, batch)))  # (B, Z)
+    """Losses of a batch of windows (B,): total, norm, pos, quat, kld.
+
+    Noise (B, Z + augment.CHANCES), None to decode the latent means of windows as they are.
+    """
+    noise, chance = augment.split(noise)
+    mu, std = models.latent(*nets["encoder"](windows.gather(0, batch, chance)))  # (B, Z)
     prediction = nets["decoder"](models.sample(mu, std, noise))  # (B, T, D)
-    norm, pos, quat = losses.pose_losses(prediction, windows.target(1, batch), joint_weights)
+    norm, pos, quat = losses.pose_losses(prediction, windows.target(1, batch, chance), joint_weights)
     kld = losses.kld_loss(mu, std)
     total = ae_norm_loss_scale * norm + ae_pos_loss_scale * pos + ae_quat_loss_scale * quat + kld_scale * kld
     return total, norm, pos, quat, kld
@@ -137,12 +147,14 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
-    step = training.Step(nets, compute, (latent_dim,), generator, bfloat16)
+    step = training.Step(nets, compute, (latent_dim + augment.CHANCES,), generator, bfloat16)
     history = History()
     checkpoint_file = folder / "weights" / "checkpoint"
     progress = checkpoint.Progress(checkpoint_file, step, windows, history, config, __file__, checkpoint_minutes)
     if resume:
         progress.resume()
+    elif schedule == "gentle":
+        step.find_rates(windows.train, batch_size)
 
     kept = saves.Saves(progress, model_save_interval)
     if save_weights:  # a stopped epoch has no weights of its own
@@ -157,7 +169,7 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     with interrupt.caught() as stop, bar:
         for epoch in range(progress.epoch, epochs):
             started = time.perf_counter()
-            step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate))
+            step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate, schedule))
             kld_scale = losses.kld_scale(
                 epoch,
                 kld_scale_cycle_duration,
@@ -267,7 +279,6 @@ def main():
     with console.stage("segment"):
         generator = training.seed_everything(random_seed)
         nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
-        nets = {name: net.to(where) for name, net in nets.items()}
         weights_files = {
             "encoder": here / encoder_weights_file,
             "decoder": here / decoder_weights_file,
@@ -280,11 +291,17 @@ def main():
         if epochs > 0:
             windows = dataset.make_windows(pairs, ranges, [1], sequence_length, sequence_offset, test_percentage, where)
             dataset.check_batch_size(windows, batch_size)
+            windows.changes = augment.Changes(windows, augment_heading, augment_mirror)
             console.line(windows.description(pairs[0][0].fps))
         results.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
         judge = evaluation.Evaluation(pairs, ranges, test_percentage, sequence_length)
 
+    if epochs > 0 and initial_weights == "movements" and not load_weights and not resume:
+        with console.stage("find the principal movements"):
+            starting.note_schedule(schedule)
+            starting.translation(nets["encoder"], nets["decoder"], windows, generator)
+    nets = {name: net.to(where) for name, net in nets.items()}
     with results.opened(folder, __file__, resume):
         if parallel.rank() == 0:
             settings.save_config(config, __file__, folder / "config.json")

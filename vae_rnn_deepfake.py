@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from common import (
+    augment,
     checkpoint,
     console,
     dataset,
@@ -31,6 +32,7 @@ from common import (
     results,
     saves,
     settings,
+    starting,
     synthesis,
     training,
     weights,
@@ -53,7 +55,7 @@ fbx_backend = "builtin"  # or "sdk", Autodesk's bindings
 mocap_loss_weights_file = None  # JSON with a weight per joint, see data/configs
 
 # model
-latent_dim = 32
+latent_dim = 64
 sequence_length = 64  # frames
 ae_rnn_layer_count = 2
 ae_rnn_layer_size = 256
@@ -69,7 +71,11 @@ decoder2_weights_file = "results/weights/decoder2_weights_epoch_600"
 sequence_offset = 2  # frames from one window to the next
 batch_size = 16
 test_percentage = 0.2  # the end of every frame range is held out
+initial_weights = "movements"  # that compute the principal movements of the recording; or "noise"
+schedule = "gentle"  # every layer learns at the rate that it bears; or "step", all at one that falls in steps
 ae_learning_rate = 1e-4
+augment_heading = True  # half of the windows are turned, both dancers by the same angle
+augment_mirror = False  # half of the windows are mirrored, left and right swapped
 ae_norm_loss_scale = 0.1
 ae_pos_loss_scale = 0.1  # per centimetre
 ae_quat_loss_scale = 1.0
@@ -128,12 +134,13 @@ def conversions(nets):
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     """Losses of a batch of windows (B,), added up over both dancers: total, norm, pos, quat, kld.
 
-    Noise (B, 2, Z), None to decode the latent means.
+    Noise (B, 2·Z + augment.CHANCES), None to decode the latent means of windows as they are.
     """
-    targets = [windows.target(dancer, batch) for dancer in (0, 1)]
+    noise, chance = augment.split(noise)
+    targets = [windows.target(dancer, batch, chance) for dancer in (0, 1)]
     both = torch.cat([target.poses for target in targets])  # (2B, T, D): through the encoder as one batch
     mu, std = models.latent(*nets["encoder"](both))  # (2B, Z)
-    codes = models.sample(mu, std, noise if noise is None else noise.transpose(0, 1).flatten(0, 1)).chunk(2)
+    codes = models.sample(mu, std, noise if noise is None else torch.cat(noise.chunk(2, dim=1))).chunk(2)
     norm, pos, quat = 0.0, 0.0, 0.0
     for decoder, code, target in zip((nets["decoder1"], nets["decoder2"]), codes, targets, strict=True):
         parts = losses.pose_losses(decoder(code), target, joint_weights)
@@ -147,12 +154,14 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
-    step = training.Step(nets, compute, (2, latent_dim), generator, bfloat16)
+    step = training.Step(nets, compute, (2 * latent_dim + augment.CHANCES,), generator, bfloat16)
     history = History()
     checkpoint_file = folder / "weights" / "checkpoint"
     progress = checkpoint.Progress(checkpoint_file, step, windows, history, config, __file__, checkpoint_minutes)
     if resume:
         progress.resume()
+    elif schedule == "gentle":
+        step.find_rates(windows.train, batch_size)
 
     kept = saves.Saves(progress, model_save_interval)
     if save_weights:  # a stopped epoch has no weights of its own
@@ -167,7 +176,7 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     with interrupt.caught() as stop, bar:
         for epoch in range(progress.epoch, epochs):
             started = time.perf_counter()
-            step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate))
+            step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate, schedule))
             kld_scale = losses.kld_scale(
                 epoch,
                 kld_scale_cycle_duration,
@@ -265,7 +274,6 @@ def main():
     with console.stage("segment"):
         generator = training.seed_everything(random_seed)
         nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
-        nets = {name: net.to(where) for name, net in nets.items()}
         weights_files = {
             "encoder": here / encoder_weights_file,
             "decoder1": here / decoder1_weights_file,
@@ -281,11 +289,17 @@ def main():
                 pairs, ranges, [0, 1], sequence_length, sequence_offset, test_percentage, where
             )
             dataset.check_batch_size(windows, batch_size)
+            windows.changes = augment.Changes(windows, augment_heading, augment_mirror)
             console.line(windows.description(pairs[0][0].fps))
         results.check_run(epochs, load_weights, export_seq_index, pairs)
         formats.export_endings(export_formats, pairs[0][1].path)
         judge = evaluation.Evaluation(pairs, ranges, test_percentage, sequence_length)
 
+    if epochs > 0 and initial_weights == "movements" and not load_weights and not resume:
+        with console.stage("find the principal movements"):
+            starting.note_schedule(schedule)
+            starting.deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
+    nets = {name: net.to(where) for name, net in nets.items()}
     with results.opened(folder, __file__, resume):
         if parallel.rank() == 0:
             settings.save_config(config, __file__, folder / "config.json")

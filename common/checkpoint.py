@@ -33,9 +33,12 @@ FIXED = (
     "sequence_offset",
     "batch_size",
     "test_percentage",
+    "schedule",
     "random_seed",
 )
-SILENT = ("resume", "results_path")  # naming these as changed would tell the user nothing
+NEEDED = {"script", "settings", "epoch", "batch", "nets", "optimiser", "history", "random"}
+BEFORE = {"schedule": "step"}  # what was done before there was a choice
+SILENT = ("resume", "results_path", "initial_weights")  # naming these as changed would tell the user nothing
 
 
 class Progress:
@@ -116,6 +119,7 @@ class Progress:
             "history": [[float(value) for value in row] for row in self.history.rows],
             "nets": {name: _on_cpu(net.state_dict()) for name, net in self.step.model.nets.items()},
             "optimiser": _on_cpu(self.step.optimiser.state_dict()["state"]),
+            "factors": self.step.factors,
             "random": _random_state(self.step.generator, self.step.device),
         }
 
@@ -126,6 +130,7 @@ class Progress:
             net.load_state_dict(state["nets"][name], strict=True)
         groups = self.step.optimiser.state_dict()["param_groups"]
         self.step.optimiser.load_state_dict({"state": state["optimiser"], "param_groups": groups})
+        self.step.factors = state.get("factors", self.step.factors)  # which older checkpoints lack
         self.epoch, self.batch, self.epoch_start = state["epoch"], state["batch"], state["epoch_start"]
         self.history.rows = History(state["history"]).rows
         if self.batch and parallel.rank() == 0:
@@ -150,7 +155,7 @@ def _load(path):
         raise InputError(f"resume = True: there is no checkpoint {path}. Start with resume = False.")
     try:
         state = weights.read(path)
-        missing = {"script", "settings", "epoch", "batch", "nets", "optimiser", "history", "random"} - set(state)
+        missing = NEEDED - set(state)
     except Exception as error:  # what a damaged or foreign file raises depends on where it breaks
         raise InputError(f"resume = True: {path} is no checkpoint that can be loaded safely.") from error
     if missing:
@@ -160,6 +165,7 @@ def _load(path):
 
 def _compare(before, now):
     """Name the settings that changed, and refuse those that cannot."""
+    before = BEFORE | before
     changed = {name: value for name, value in now.items() if name in before and before[name] != value}
     for name, value in changed.items():
         if name in FIXED:

@@ -27,29 +27,36 @@ class Windows:
 
     A window is the number of its first frame. Per dancer, `poses` holds all frames (N, D), `pos` the joint positions
     (N, 3·J) in cm of those whose movement is a target, `offsets` the bones of every pair of files (P, J, 3) and
-    `parents` their hierarchy (J,).
+    `parents` their hierarchy (J,). `changes`, an augment.Changes if there is one, makes more training windows of these.
     """
 
-    def __init__(self, poses, pos, offsets, parents, train, test, pair_of_frame, sequence_length, stretches):
+    def __init__(self, poses, pos, offsets, skeletons, up_axis, train, test, pair_of_frame, sequence_length, stretches):
         self.poses = poses
         self.pos = pos
         self.offsets = offsets
-        self.parents = parents
+        self.skeletons = skeletons
+        self.parents = [skeleton.parents for skeleton in skeletons]
+        self.up_axis = up_axis
+        self.changes = None
         self.train = train  # (W,)
         self.test = test  # (W,)
         self.pair_of_frame = pair_of_frame  # (N,)
         self.frames = torch.arange(sequence_length, device=pair_of_frame.device)
         self.stretches = stretches  # (first of N, first frame of the take, names of the pair's files), in order
 
-    def gather(self, dancer, windows):
-        """Poses of dancer 0 or 1 in the given windows, (B,) -> (B, T, D)."""
-        return self.poses[dancer][windows[:, None] + self.frames]
+    def gather(self, dancer, windows, chance=None):
+        """Poses of dancer 0 or 1 in the given windows, (B,) -> (B, T, D), changed as their chance (B, 4) has it."""
+        poses = self.poses[dancer][windows[:, None] + self.frames]
+        return poses if chance is None or self.changes is None else self.changes(dancer, poses, chance)
 
-    def target(self, dancer, windows):
-        """What the decoder of dancer 0 or 1 should give in the given windows (B,)."""
-        frames = windows[:, None] + self.frames
+    def target(self, dancer, windows, chance=None):
+        """What the decoder of dancer 0 or 1 should give in the given windows (B,), changed or not."""
+        poses, parents = self.gather(dancer, windows, chance), self.parents[dancer]
         offsets = self.offsets[dancer][self.pair_of_frame[windows]]
-        return Target(self.poses[dancer][frames], self.pos[dancer][frames], offsets, self.parents[dancer])
+        if chance is None or self.changes is None:
+            return Target(poses, self.pos[dancer][windows[:, None] + self.frames], offsets, parents)
+        pos = kinematics.joint_positions(poses.unflatten(-1, (-1, 4)), offsets.unsqueeze(1), parents)
+        return Target(poses, pos.flatten(-2), offsets, parents)
 
     def describe(self, window):
         """Where a window comes from, in words."""
@@ -94,7 +101,8 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
         torch.stack([torch.as_tensor(take.skeleton.mean_offsets, dtype=torch.float32) for take in takes])
         for takes in takes_of
     ]
-    parents = [takes[0].skeleton.parents for takes in takes_of]
+    skeletons = [takes[0].skeleton for takes in takes_of]
+    parents = [skeleton.parents for skeleton in skeletons]
     pair_of_frame = torch.repeat_interleave(torch.tensor([pair for pair, *_ in stretches]), torch.tensor(lengths))
     pos = [
         _all_positions(poses[dancer], offsets[dancer], parents[dancer], pair_of_frame) if dancer in targets else None
@@ -104,7 +112,8 @@ def make_windows(pairs, ranges, targets, sequence_length, sequence_offset, test_
         poses=[dancer.to(device) for dancer in poses],
         pos=[dancer if dancer is None else dancer.to(device) for dancer in pos],
         offsets=[dancer.to(device) for dancer in offsets],
-        parents=parents,
+        skeletons=skeletons,
+        up_axis=takes_of[0][0].up_axis,
         train=torch.cat(train).to(device),
         test=torch.cat(test).to(device),
         pair_of_frame=pair_of_frame.to(device),

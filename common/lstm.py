@@ -26,9 +26,11 @@ def last_frame(rnn, x):
         return rnn(x)[0][:, -1]
     x, top = x.transpose(0, 1), rnn.num_layers - 1  # time first, as the processor's library has it
     if top > 0:
-        x = _run(x, [_weights(rnn, layer, way) for layer in range(top) for way in (0, 1)], bidirectional=True)
-    forward = _run(x, [_weights(rnn, top, 0)])[-1]
-    backward = _run(x[-1:], [_weights(rnn, top, 1)])[0]
+        x = run_layers(
+            x, [layer_weights(rnn, layer, way) for layer in range(top) for way in (0, 1)], bidirectional=True
+        )
+    forward = run_layers(x, [layer_weights(rnn, top, 0)])[-1]
+    backward = run_layers(x[-1:], [layer_weights(rnn, top, 1)])[0]
     return torch.cat((forward, backward), dim=-1)
 
 
@@ -38,10 +40,10 @@ def repeated(rnn, x, frame_count):
     if x.device.type != "cpu" or batch > rnn.input_size // 2:  # a one-hot vector would be as long as x is
         return rnn(x.unsqueeze(1).expand(-1, frame_count, -1))[0]
     ways = (0, 1) if rnn.bidirectional else (0,)
-    first = [_projected(_weights(rnn, 0, way), x) for way in ways]
-    x = _run(_samples(frame_count, batch, x.dtype), first, rnn.bidirectional)
-    rest = [_weights(rnn, layer, way) for layer in range(1, rnn.num_layers) for way in ways]
-    return (_run(x, rest, rnn.bidirectional) if rest else x).transpose(0, 1)
+    first = [_projected(layer_weights(rnn, 0, way), x) for way in ways]
+    x = run_layers(_samples(frame_count, batch, x.dtype), first, rnn.bidirectional)
+    rest = [layer_weights(rnn, layer, way) for layer in range(1, rnn.num_layers) for way in ways]
+    return (run_layers(x, rest, rnn.bidirectional) if rest else x).transpose(0, 1)
 
 
 @functools.lru_cache(maxsize=8)
@@ -50,7 +52,7 @@ def _samples(frame_count, batch, dtype):
     return torch.eye(batch).to(dtype).expand(frame_count, -1, -1).contiguous()
 
 
-def _weights(rnn, layer, way):
+def layer_weights(rnn, layer, way):
     """The four parameters of a layer, forward (0) or backward (1)."""
     return [getattr(rnn, f"{name}_l{layer}{SUFFIXES[way]}") for name in WEIGHTS]
 
@@ -63,7 +65,7 @@ def _projected(weights, x):
     return [products.t().contiguous(), weight_hh, zeros, zeros]
 
 
-def _run(x, weights, bidirectional=False):
+def run_layers(x, weights, bidirectional=False):
     """torch's LSTM on (T, B, I), with the four parameters of every layer and direction -> (T, B, H)."""
     ways = 2 if bidirectional else 1
     start = x.new_zeros(len(weights), x.shape[1], weights[0][1].shape[1])

@@ -18,6 +18,10 @@ from torch import nn
 
 LEARNING_RATE_DECAY = 0.316  # a factor of ten every two steps
 LEARNING_RATE_EPOCHS = 100
+GENTLE_EPOCHS = 10  # after which the rate is half of what it was
+BEARABLE = 30.0  # times the learning rate is the share of the loss that a parameter's first step may change
+LARGEST_RATE = 10.0  # times the learning rate
+PROBES = 8  # batches that tell what a step would change
 CHECK_AFTER = 50  # steps, on devices that would have to wait for a look at the losses
 WARM_UP = 3  # steps before one is recorded, of them at least one of the same size
 LOSSES = ("total", "norm", "pos", "quat", "kld")
@@ -31,9 +35,13 @@ def seed_everything(seed):
     return torch.Generator().manual_seed(seed)
 
 
-def learning_rate(epoch, first):
-    """The learning rate in an epoch (from 0)."""
-    return first * LEARNING_RATE_DECAY ** (epoch // LEARNING_RATE_EPOCHS)
+def learning_rate(epoch, first, schedule):
+    """The learning rate in an epoch (from 0): down in steps, or "gentle", as 1 / (1 + epoch/10). That is a rate of the
+    kind that Robbins & Monro ("A Stochastic Approximation Method", 1951) let settle, and needs no end that is known
+    before: a run may be stopped, or go on for longer than was planned."""
+    if schedule == "step":
+        return first * LEARNING_RATE_DECAY ** (epoch // LEARNING_RATE_EPOCHS)
+    return first / (1 + epoch / GENTLE_EPOCHS)
 
 
 def batch_count(windows, batch_size):
@@ -74,7 +82,8 @@ class Step:
 
     `compute_losses(nets, batch, noise, kld_scale)` gives the losses of a batch of windows (B,), the total first, as a
     tuple; `noise` has `noise_shape` for every window, or is None, to compute with the means of the latent codes.
-    In bfloat16, if asked for, are the products within the models; everything else is float32.
+    In bfloat16, if asked for, are the products within the models; everything else is float32. All parameters learn at
+    the same rate, until `find_rates`.
     """
 
     def __init__(self, nets, compute_losses, noise_shape, generator, bfloat16=False):
@@ -95,9 +104,40 @@ class Step:
     def set_learning_rate(self, rate):
         for group in self.optimiser.param_groups:
             if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)  # where a recorded step reads it
+                group["lr"].fill_(rate * group["factor"])  # where a recorded step reads it
             else:
-                group["lr"] = rate
+                group["lr"] = rate * group["factor"]
+
+    @property
+    def factors(self):
+        """What the learning rate is multiplied by, for each parameter."""
+        return [group["factor"] for group in self.optimiser.param_groups]
+
+    @factors.setter
+    def factors(self, factors):
+        for group, factor in zip(self.optimiser.param_groups, factors, strict=True):
+            group["factor"] = factor
+
+    def find_rates(self, windows, batch_size):
+        """Give every parameter tensor the learning rate that it bears.
+
+        Adam's first step changes each number of a tensor by the learning rate, so the loss by up to that times Σ|g|.
+        What an LSTM passes on from frame to frame adds up over a window: there, Σ|g| is some ten thousand times that
+        of a last layer, and a step that the one hardly notices ruins the other. So each tensor gets a rate at which its
+        step changes the same share of the loss, from the gradients of a few batches of windows (W,).
+        """
+        self.batch_size = min(batch_size, len(windows))
+        order = torch.randperm(len(windows), generator=self.generator)[: PROBES * batch_size].to(windows.device)
+        parameters, sums = list(self.model.parameters()), 0.0
+        for batch in windows[order].split(batch_size):
+            noise = self._on_device(torch.randn((len(batch), *self.noise_shape), generator=self.generator))
+            with self._memory_watched(batch, 0.0):
+                losses = self.model(batch, noise, 0.0)
+                gradients = torch.autograd.grad(losses[0], parameters, allow_unused=True)
+                sizes = [losses[0].detach() * 0 if g is None else g.abs().sum() for g in gradients]
+                sums = sums + torch.stack([losses[0].detach(), *sizes])
+        loss, *sizes = parallel.add_up(sums).tolist()  # the same in all processes
+        self.factors = [min(LARGEST_RATE, BEARABLE * loss / max(size, 1e-30)) for size in sizes]
 
     def train(self, batch, kld_scale):
         """Learn from a batch of windows (B,); returns the losses before that, and of how many windows they are."""
@@ -109,8 +149,18 @@ class Step:
         if not len(mine):
             mine, noise = batch[:1], noise.new_zeros(1, *self.noise_shape)  # it has to take part, with weight 0
         numbers = self._on_device(torch.tensor((kld_scale, part), dtype=torch.float32))
-        try:
+        with self._memory_watched(batch, kld_scale):
             losses = self.run(mine, noise, numbers)
+        self.recent.append((mine, losses))
+        if len(self.recent) >= self.check_after:
+            self.check()
+        return losses, part * len(batch) / parallel.world_size()
+
+    @contextlib.contextmanager
+    def _memory_watched(self, batch, kld_scale):
+        """Raise InputError that tells what fits where memory does not suffice."""
+        try:
+            yield
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -119,10 +169,6 @@ class Step:
                 f"batch_size = {self.batch_size}: the memory of the device ({self.device}) does not suffice. "
                 f"{self._what_fits(batch, kld_scale)}"
             ) from error
-        self.recent.append((mine, losses))
-        if len(self.recent) >= self.check_after:
-            self.check()
-        return losses, part * len(batch) / parallel.world_size()
 
     def _what_fits(self, batch, kld_scale):
         """What to change where memory does not suffice: half a batch, a quarter, and so on are tried."""
@@ -233,15 +279,15 @@ def memory_to_spare(path):
 
 
 def _adam(parameters, device, recorded):
-    """Adam, as one operation over all parameters where this torch has that for the device."""
-    parameters = list(parameters)
+    """Adam, as one operation over a tensor where this torch has that for the device; each has a rate of its own."""
+    groups = [{"params": [parameter], "lr": 0.0, "factor": 1.0} for parameter in parameters]
     if recorded:
-        rate = torch.zeros((), device=device)
-        return torch.optim.Adam(parameters, lr=rate, fused=True, capturable=True)
+        groups = [group | {"lr": torch.zeros((), device=device)} for group in groups]
+        return torch.optim.Adam(groups, fused=True, capturable=True)
     try:
-        return torch.optim.Adam(parameters, lr=0.0, fused=True)
+        return torch.optim.Adam([dict(group) for group in groups], fused=True)  # which writes into them
     except RuntimeError:  # on the CPU before torch 2.4, for one
-        return torch.optim.Adam(parameters, lr=0.0)
+        return torch.optim.Adam(groups)
 
 
 class _Recorded:

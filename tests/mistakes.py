@@ -49,6 +49,11 @@ def second_pair(duet, body=BODY, fps=50):
     write_body(duet / "three.bvh", fps=fps, body=body)
 
 
+def both_bodies(duet, body):
+    for name in ("one", "two"):
+        write_body(duet / f"{name}.bvh", body=body)
+
+
 def without_right_leg(body):
     return body[: body.index("  JOINT RightLeg")] + "}\n"
 
@@ -86,6 +91,23 @@ MISTAKES = {
         {"mocap_files": [["one.fbx", "two.bvh"]]},
         lambda d: (d / "one.fbx").write_bytes((PROJECT / "data/mocap/duet_dancer1.fbx").read_bytes()[:50_000]),
         ["one.fbx", "Export the recording again"],
+    ),
+    "no left and right": (
+        {"augment_mirror": True},
+        lambda d: both_bodies(d, BODY.replace("Left", "Port")),
+        ["augment_mirror = True", "PortLeg", "lArm and rArm"],
+    ),
+    "sides that hang apart": (
+        {"augment_mirror": True},
+        lambda d: both_bodies(d, one_leg_below_the_other(BODY)),
+        ["augment_mirror = True", "LeftLeg", "two sides of one body"],
+    ),
+    "a body that leans to one side": (
+        {"augment_mirror": True},
+        lambda d: write_body(
+            d / "one.bvh", body=re.sub(r"(LeftLeg.*?OFFSET) \S+", r"\1 60", BODY, flags=re.S, count=1)
+        ),
+        ["augment_mirror = True", "not its own mirror image"],
     ),
     "no such take": (
         {"mocap_file_path": str(PROJECT / "data/mocap"), "mocap_files": [BUNDLED], "mocap_take": "Take 9"},
@@ -235,6 +257,11 @@ NOTES = {
         {"mocap_valid_frame_ranges": [[[0, 60], [60, 80]]]},
         None,
         ["pair 0, range [60, 80]: its 4 held-out frames", "sequence_length = 8"],
+    ),
+    "steps too large for the start": (
+        {"initial_weights": "movements", "schedule": "step"},
+        None,
+        ["which it unlearns"],
     ),
     "earlier results": (
         {},

@@ -51,13 +51,16 @@ def test_a_finished_run_exports_again(tiny, monkeypatch, capsys):
     assert "epoch 3" not in output
 
 
-def test_a_checkpoint_from_before_the_held_out_errors_goes_on(tiny, duet, monkeypatch):
+def test_a_checkpoint_from_before_the_held_out_errors_goes_on(tiny, duet, monkeypatch, capsys):
     assert run_here("vae_rnn", tiny, monkeypatch) == 0
     path = duet / "results/weights/checkpoint"
     state = torch.load(path, weights_only=True)
     state["history"] = [row[:6] for row in state["history"]]
+    del state["factors"], state["settings"]["schedule"], state["settings"]["initial_weights"]
     torch.save(state, path)
-    assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 3}, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 3}, monkeypatch) == 2
+    assert "schedule = 'gentle': the training to go on with has 'step'" in capsys.readouterr().err
+    assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 3, "schedule": "step"}, monkeypatch) == 0
     rows = [row.split(",") for row in (duet / "results/histories/history_3.csv").read_text().splitlines()]
     assert [len(row) for row in rows] == [8] * 4
     assert [row[6:] for row in rows[1:3]] == [["nan", "nan"]] * 2

@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import itertools
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import sys
 import time
 import types
 
-from common import dataset, devices, formats, training
+from common import augment, dataset, devices, formats, training
 from common.errors import InputError
 
 import numpy as np
@@ -66,10 +67,12 @@ def both(name, takes, changes, device=CPU):
     def compute(nets, batch, noise, kld_scale):
         return script.compute_losses(nets, batch, noise, kld_scale, windows, weights)
 
-    shape = (script.latent_dim,) if name == "vae_rnn" else (2, script.latent_dim)
-    step = training.Step(nets, compute, shape, generator)
+    codes = script.latent_dim if name == "vae_rnn" else 2 * script.latent_dim
+    step = training.Step(nets, compute, (codes + augment.CHANCES,), generator)
 
     def plain_losses(batch, noise, kld_scale):
+        noise = augment.split(noise)[0]
+        noise = noise if name == "vae_rnn" else noise.unflatten(1, (2, -1))
         frames = batch[:, None] + torch.arange(script.sequence_length)
         poses = [dancer[frames] for dancer in windows.poses]
         offsets = [dancer[:1].expand(len(batch), -1, -1) for dancer in windows.offsets]
@@ -109,7 +112,7 @@ def test_losses_and_gradients_are_those_of_the_plain_training(name, changes, bod
 
 def test_dancers_may_have_different_joints_in_the_translation(bodies):
     made = both("vae_rnn", [bodies["one"], bodies["short"]], {})
-    batch, noise = made.windows.train[:8], torch.randn(8, 5)
+    batch, noise = made.windows.train[:8], torch.randn(8, *made.step.noise_shape)
     np.testing.assert_allclose(
         made.step.model(batch, noise, 0.1).detach(),
         torch.stack(made.plain_losses(batch, noise, 0.1)).detach(),
@@ -144,15 +147,51 @@ def test_the_learning_rate_is_that_of_torchs_schedule():
     optimiser = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, 100, 0.316)
     for epoch in range(250):
-        assert training.learning_rate(epoch, 1e-4) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-12)
+        assert training.learning_rate(epoch, 1e-4, "step") == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-12)
         optimiser.step()
         schedule.step()
+
+
+def test_the_gentle_rate_halves_in_ten_epochs_and_never_ends():
+    rates = [training.learning_rate(epoch, 1e-4, "gentle") for epoch in range(1000)]
+    assert rates[0] == 1e-4
+    assert rates[10] == pytest.approx(0.5e-4)
+    assert all(later < sooner for sooner, later in itertools.pairwise(rates))
+    assert sum(rates[500:]) > 5 * rates[500]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_parameter_bears_its_rate(name, bodies, monkeypatch):
+    monkeypatch.setattr(training, "LARGEST_RATE", 1e4)
+    made = both(name, [bodies["one"], bodies["two"]], {})
+    again = torch.Generator().set_state(made.step.generator.get_state())
+    made.step.find_rates(made.windows.train, 8)
+    order = torch.randperm(len(made.windows.train), generator=again)[: training.PROBES * 8]
+    sums, total = {}, 0.0
+    for batch in made.windows.train[order].split(8):
+        loss = made.plain_losses(batch, torch.randn(len(batch), *made.step.noise_shape, generator=again), 0.0)[0]
+        total += loss.item()
+        loss.backward()
+        for key, net in made.plain.items():
+            for parameter, value in net.named_parameters():
+                size = 0.0 if value.grad is None else value.grad.abs().sum().item()
+                sums[key, parameter] = sums.get((key, parameter), 0.0) + size
+            net.zero_grad()
+    nets = made.step.model.nets
+    factors = dict(zip([(k, n) for k in nets for n, _ in nets[k].named_parameters()], made.step.factors, strict=True))
+    assert factors.keys() == sums.keys()
+    for key, size in sums.items():
+        expected = min(training.LARGEST_RATE, training.BEARABLE * total / max(size, 1e-30))
+        assert factors[key] == pytest.approx(expected, rel=1e-3), key
+    assert 0 < min(factors.values()) < 0.01 * max(factors.values())
+    made.step.set_learning_rate(1e-4)
+    assert [group["lr"] for group in made.step.optimiser.param_groups] == [1e-4 * f for f in made.step.factors]
 
 
 def test_bfloat16_keeps_latent_step_and_losses_in_float32(bodies):
     made = both("vae_rnn", [bodies["one"], bodies["two"]], {})
     made.step.model.bfloat16 = True
-    batch, noise = made.windows.train[:8], torch.randn(8, 5)
+    batch, noise = made.windows.train[:8], torch.randn(8, *made.step.noise_shape)
     seen = {}
     for key, net in made.step.model.nets.items():
         net.register_forward_hook(lambda module, inputs, output, key=key: seen.update({key: output}))
@@ -219,6 +258,10 @@ def test_a_step_stays_on_its_device_and_reads_nothing_back(name, bodies):
     """As what is recorded on CUDA has to. The device "meta" has shapes only, so that reading a number is an error."""
     made = both(name, [bodies["one"], bodies["two"]], {"sequence_length": 3})
     windows = made.windows
+    windows.changes = augment.Changes(windows, True, True)
+    windows.changes.up = windows.changes.up.to("meta")
+    for image in windows.changes.images:
+        image.to("meta")
     for key in ("poses", "pos", "offsets"):
         setattr(windows, key, [part if part is None else part.to("meta") for part in getattr(windows, key)])
     windows.frames, windows.pair_of_frame = windows.frames.to("meta"), windows.pair_of_frame.to("meta")
@@ -323,16 +366,19 @@ def test_of_a_mistake_one_process_tells(tiny, tmp_path):
     assert output.count("error: latent_dim") == 1
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_two_processes_give_the_curve_of_one(name, tiny, tmp_path):
-    settings = tiny | {"batch_size": 7, "epochs": 4}  # 37 windows: uneven shares, and a last batch of two
+@pytest.mark.parametrize(
+    ("name", "recipe"), [("vae_rnn", {"initial_weights": "noise", "schedule": "step"}), ("vae_rnn_deepfake", {})]
+)
+def test_two_processes_give_the_curve_of_one(name, recipe, tiny, tmp_path):
+    settings = tiny | recipe | {"batch_size": 7, "epochs": 4}  # 37 windows: uneven shares, and a last batch of two
     outputs = {}
     for count in (1, 2):
         run = torchrun(name, settings | {"results_path": str(tmp_path / str(count))}, count, tmp_path)
         outputs[count] = run.communicate(timeout=300)[0]
         assert run.returncode == 0, outputs[count]
     one, two = history_of(tmp_path / "1"), history_of(tmp_path / "2")
-    np.testing.assert_allclose(two, one, rtol=1e-4)
+    # where a gradient is close to nothing, rounding decides the direction of Adam's first steps: of the latent noise
+    np.testing.assert_allclose(two, one, rtol=1e-4 if recipe else 1e-2)
     assert outputs[2].count("--- settings") == outputs[2].count("latent_dim ") == 1
     assert outputs[2].count("epoch 4 :") == outputs[2].count("All results are in") == 1
     for name in ("weights", "anims"):

@@ -19,7 +19,7 @@ except ImportError:
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
-from common import dataset, devices, formats, training  # noqa: E402
+from common import augment, dataset, devices, formats, training  # noqa: E402
 
 import plain_training  # noqa: E402
 import torch  # noqa: E402
@@ -60,14 +60,15 @@ def our_steps(script, name, pairs, ranges, device, batch_size, bfloat16):
     generator = training.seed_everything(0)
     targets = [1] if name == "vae_rnn" else [0, 1]
     windows = dataset.make_windows(pairs, ranges, targets, script.sequence_length, 2, 0.2, device)
+    windows.changes = augment.Changes(windows, script.augment_heading, script.augment_mirror)
     nets = {key: net.to(device) for key, net in script.make_models(pose_dims(pairs)).items()}
     weights = torch.ones(pairs[0][1].skeleton.joint_count, device=device)
 
     def compute(nets, batch, noise, kld_scale):
         return script.compute_losses(nets, batch, noise, kld_scale, windows, weights)
 
-    shape = (script.latent_dim,) if name == "vae_rnn" else (2, script.latent_dim)
-    step = training.Step(nets, compute, shape, generator, bfloat16)
+    codes = script.latent_dim if name == "vae_rnn" else 2 * script.latent_dim
+    step = training.Step(nets, compute, (codes + augment.CHANCES,), generator, bfloat16)
     step.set_learning_rate(script.ae_learning_rate)
     mean = step.running_mean()
     while True:
