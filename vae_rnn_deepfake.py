@@ -311,9 +311,7 @@ def main():
             with console.stage(f"train on {devices.describe(where)}"):
                 looks = make_looks(nets, pairs, ranges, folder, page)
                 history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config, judge, looks)
-        parallel.leave()
-        if parallel.rank() > 0:
-            return
+        parallel.leave()  # from here on there is one process
         if stop.clips:
             with console.stage("export"):
                 clips = make_clips(nets, pairs, ranges, len(history.rows))

@@ -5,6 +5,7 @@ Every process reads the same files and draws the same random numbers; of every b
 """
 
 import os
+import sys
 
 import torch
 from torch import distributed
@@ -55,6 +56,14 @@ def lost_another(error):
 
 
 def leave():
-    """Say goodbye to the other processes."""
+    """Say goodbye to the other processes. Process 0 goes on alone; all others end here.
+
+    They end without the interpreter's own farewell: a thread of torch's may still be letting go of the last tensors
+    that were exchanged, for which it needs an interpreter, and where there is none any more the whole process aborts.
+    """
     if world_size() > 1:
         distributed.destroy_process_group()
+        if rank() > 0:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
