@@ -31,7 +31,6 @@ from common import (
     parallel,
     preview,
     results,
-    root_path,
     saves,
     settings,
     starting,
@@ -96,6 +95,7 @@ precision = "float32"  # or "bfloat16", on devices that gain from it
 results_path = "results"
 export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
 export_root_motion = True  # motion files go along the recorded path; False: they stay in place
+export_hold_feet = True  # generated motion leaves that path by some centimetres, so that standing feet do not slide
 export_seq_index = 0  # which pair
 export_seq_start = 1000  # frames
 export_seq_length = 1000
@@ -126,7 +126,7 @@ def make_models(pose_dims):
 
 def conversions(nets):
     """What the models turn into what: dancer 1's movement into dancer 2's."""
-    return [synthesis.Conversion(0, 1, nets["encoder"], nets["decoder"], path=1)]
+    return [synthesis.Conversion(0, 1, nets["encoder"], nets["decoder"], path=1, hold_feet=export_hold_feet)]
 
 
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
@@ -222,7 +222,7 @@ def encode(nets, clip, draw_samples=False):
 def decode(nets, codes, place):
     """Codes as movement of dancer 2, who goes where the clip `place` of dancer 2 goes."""
     motion = synthesis.decode(nets["decoder"], codes, place.frame_count)
-    return root_path.follow(dataclasses.replace(place, rot_local=motion), place)
+    return synthesis.place(dataclasses.replace(place, rot_local=motion), place, export_hold_feet)
 
 
 def preview_figures(nets, clips, _takes):

@@ -97,6 +97,7 @@ precision = "float32"  # or "bfloat16", on devices that gain from it
 results_path = "results"
 export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
 export_root_motion = True  # motion files go along the recorded path; False: they stay in place
+export_hold_feet = True  # generated motion leaves that path by some centimetres, so that standing feet do not slide
 export_seq_index = 0  # which pair
 export_seq_start = 1000  # frames
 export_seq_length = 1000
@@ -127,7 +128,8 @@ def conversions(nets):
     decoders = nets["decoder1"], nets["decoder2"]
     ways = ((0, 0), (1, 1), (0, 1), (1, 0))
     return [
-        synthesis.Conversion(source, target, nets["encoder"], decoders[target], path=source) for source, target in ways
+        synthesis.Conversion(source, target, nets["encoder"], decoders[target], source, export_hold_feet)
+        for source, target in ways
     ]
 
 

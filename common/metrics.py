@@ -100,6 +100,11 @@ def find_feet(positions, parents, up_axis, body_height):
     return feet
 
 
+def standing_height(heights):
+    """How high joints stand, (T, J) -> (J,): hardly ever are they lower."""
+    return heights.quantile(FLOOR, dim=0)
+
+
 def foot_slides(positions, feet, up_axis, fps):
     """Whether a foot that is down slides, (T, J, 3) along the path -> (T - k,) booleans, k frames being 1/20 s.
 
@@ -114,7 +119,7 @@ def foot_slides(positions, feet, up_axis, fps):
     for foot in feet:
         pos = positions[:, foot]  # (T, joints of the foot, 3)
         heights = pos[..., "XYZ".index(up_axis)]
-        low = heights < heights.quantile(FLOOR, dim=0) + FOOT_LOW
+        low = heights < standing_height(heights) + FOOT_LOW
         way = quaternion.length((pos[frames:] - pos[:-frames])[..., horizontal(up_axis)])
         slides |= (low[frames:] & low[:-frames] & (way * fps / frames > FOOT_SLIDES)).all(dim=1)
     return slides

@@ -30,6 +30,12 @@ def follow(body, guide, scale=1.0):
     return _bring(placed, traveller(body.skeleton), joint, _chain(guide, joint)[0] * scale)
 
 
+def aside(take, detour):
+    """A take that leaves its path by so much, (T, 3)."""
+    joint = traveller(take.skeleton)
+    return _bring(take, joint, joint, _chain(take, joint)[0] + detour)
+
+
 def stand(take):
     """A take in place: what travels stays over the origin of the floor. Its height is as it was, jumps and all."""
     joint = traveller(take.skeleton)

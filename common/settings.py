@@ -132,6 +132,7 @@ RULES = {
     "results_path": TEXT,
     "export_formats": _or_none(FORMATS),
     "export_root_motion": SWITCH,
+    "export_hold_feet": SWITCH,
     "export_seq_index": _whole(0),
     "export_seq_start": _whole(0),
     "export_seq_length": _whole(1),

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import typing
 
-from common import dataset, models, quaternion, root_path
+from common import dataset, footing, models, quaternion, root_path
 
 import torch
 
@@ -23,6 +23,7 @@ class Conversion(typing.NamedTuple):
     encoder: torch.nn.Module
     decoder: torch.nn.Module
     path: int  # the dancer on whose recorded path through the room it goes
+    hold_feet: bool = False  # whether it may leave that path for feet that stand
 
 
 def compared(conversions):
@@ -94,7 +95,13 @@ def convert_clip(conversion, clips, takes, sequence_length, draw_samples=False):
     motion = convert(conversion, clips[conversion.source], sequence_length, draw_samples)
     scale = root_path.scale_between(takes[conversion.target], takes[conversion.path])
     body = dataclasses.replace(clips[conversion.target], rot_local=motion)
-    return root_path.follow(body, clips[conversion.path], scale)
+    return place(body, clips[conversion.path], conversion.hold_feet, scale)
+
+
+def place(body, guide, hold_feet, scale=1.0):
+    """A body, as it moves its joints, on a guide's path, which gives way to standing feet where they are held."""
+    placed = root_path.follow(body, guide, scale)
+    return footing.hold(placed) if hold_feet else placed
 
 
 def blend(windows, starts, frame_count):

@@ -13,6 +13,7 @@ from conftest import BODY, SCRIPTS, load_script, positions, run_here, write_body
 RESTING = "HIERARCHY\nROOT Reference\n{\nOFFSET 50 0 20\nCHANNELS 0\n" + BODY[10:].replace("ROOT", "JOINT") + "}\n"
 VIEW = (90.0, -90.0, 1.0, 0.5)
 SMALL = {"sequence_length": 8, "ae_rnn_layer_size": 6, "ae_dense_layer_sizes": [10], "latent_dim": 4}
+SMALL |= {"export_hold_feet": False}
 
 
 def turned(take, up):

@@ -43,6 +43,7 @@ def files_in(folder):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_leaves_every_result(name, tiny, duet):
+    tiny |= {"export_hold_feet": False}
     done = start_script(name, tiny, cwd=duet)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -96,6 +97,24 @@ def check_clips(duet, name):
     else:
         scale = kinematics.hip_height(takes["1"]) / kinematics.hip_height(takes["2"])
         np.testing.assert_allclose(root[CLIPS[name][5]], takes["2"].root_pos[10:50] * scale, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, duet, monkeypatch):
+    found = []
+    for hold in (True, False):
+        assert run_here(name, tiny | {"epochs": 1, "export_hold_feet": hold}, monkeypatch) == 0
+        files = (duet / "results/anims").glob("*.bvh")
+        clips = {file.stem: formats.load_mocap(file).root_pos for file in files}
+        measures = json.loads((duet / "results/histories/metrics_1.json").read_text(encoding="utf-8"))
+        found.append((clips, [row["figures"][-1] for row in measures["rows"]]))
+    (held, slides), (free, slid) = found
+    assert held.keys() == free.keys()
+    assert all(each["name"] == "foot skate" for each in slides + slid)
+    for clip in held:
+        np.testing.assert_allclose(held[clip][:, 1], free[clip][:, 1], atol=1e-4)  # Y is up
+        assert np.allclose(held[clip], free[clip], atol=1e-3) == clip.startswith("orig"), clip
+    assert sum(each["model"] for each in slides) < sum(each["model"] for each in slid)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

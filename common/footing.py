@@ -1,0 +1,94 @@
+"""Feet that stand where they stand: a path that gives way to them.
+
+The models learn rotations, and what they generate goes along a recorded path. A foot that should carry the body then
+slides by whatever its leg is off. Here the path makes room: the smallest detour on which what stands does not slide.
+
+Shapes: T frames, J joints, F feet.
+"""
+
+import math
+
+from common import kinematics, metrics, root_path
+
+import numpy as np
+import torch
+
+LOW = metrics.FOOT_LOW  # cm over where it stands, up to which a foot may be standing
+SURE = 1.0  # cm over or under that, which make it three times as likely, or unlikely
+SLIDES = metrics.FOOT_SLIDES  # cm/s, at which a foot has half its say: what slides faster is rather in a step
+ROUNDS = 6  # of reweighting
+SMOOTH = (
+    0.02  # seconds, the standard deviation of what smooths the detour: the body does not take every tremor of a foot
+)
+BACK = 0.8  # per second: how strongly the path is drawn back to the recorded one
+FREE = 0.02  # of a standing foot's say: that the path keeps its recorded speed
+
+
+def hold(take):
+    """A take on a path from which its standing feet do not slide, or slide less: a Mocap.
+
+    It leaves the recorded path over the floor only, not in height. Without anything that stands near the floor half of
+    the time, the take is as it was.
+    """
+    positions = kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton)
+    feet = metrics.find_feet(positions, take.skeleton.parents, take.up_axis, kinematics.body_height(take.skeleton))
+    if not feet or take.frame_count < 2:
+        return take
+    stands, ways = zip(*(_footing(positions[:, foot], take.up_axis) for foot in feet), strict=True)
+    detour = _detour(np.stack(stands, axis=1), np.stack(ways, axis=1), take.fps)
+    shift = np.zeros((take.frame_count, 3))
+    shift[:, metrics.horizontal(take.up_axis)] = np.stack((detour.real, detour.imag), axis=1)
+    return root_path.aside(take, shift)
+
+
+def _footing(foot, up_axis):
+    """How surely a foot stands, from each frame to the next (T - 1,), and how far it comes over the floor meanwhile, as
+    complex numbers (T - 1,); from the positions of its joints (T, joints, 3)."""
+    heights = foot[..., "XYZ".index(up_axis)]
+    over = (heights - metrics.standing_height(heights)).amax(dim=1)
+    sure = torch.sigmoid((LOW - over) / SURE).numpy()
+    x, y = foot.mean(dim=1)[:, metrics.horizontal(up_axis)].numpy().T
+    return np.minimum(sure[1:], sure[:-1]), np.diff(x + 1j * y)
+
+
+def _detour(stands, ways, fps):
+    """Over the floor, as complex numbers (T,), from how surely feet stand and how far they come (T - 1, F).
+
+    The detour c makes `Σ sₜ|wₜ + cₜ₊₁ − cₜ|² + FREE·Σ|cₜ₊₁ − cₜ|² + (BACK/fps)²·Σ|cₜ|²` smallest. A foot in a step is
+    an outlier in this: each round, feet weigh by `1 / (1 + (speed/SLIDES)²)`, Cauchy's weights (Holland & Welsch,
+    "Robust regression using iteratively reweighted least-squares", 1977). In the end it is smoothed a little.
+    """
+    weights, detour = stands, np.zeros(len(stands) + 1, complex)
+    for _ in range(ROUNDS):
+        links = weights.sum(axis=1) + FREE
+        pulls = -(weights * ways).sum(axis=1)
+        diagonal = np.full(len(detour), (BACK / fps) ** 2)
+        diagonal[1:] += links
+        diagonal[:-1] += links
+        right = np.zeros(len(detour), complex)
+        right[1:] += pulls
+        right[:-1] -= pulls
+        detour = _solve(diagonal, -links, right)
+        speeds = np.abs(ways + np.diff(detour)[:, None]) * fps
+        weights = stands / (1 + (speeds / SLIDES) ** 2)
+    return _smooth(detour, SMOOTH * fps)
+
+
+def _smooth(values, deviation):
+    """Values (T,) weighted over time by a normal distribution, the first and the last one going on."""
+    reach = math.ceil(4 * deviation)
+    window = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    return np.convolve(np.pad(values, reach, mode="edge"), window / window.sum(), mode="valid")
+
+
+def _solve(diagonal, beside, right):
+    """The solution of a symmetric tridiagonal system, (T,), (T - 1,), (T,) -> (T,), by elimination."""
+    diagonal, beside, right = diagonal.tolist(), beside.tolist(), right.tolist()  # numbers one by one: NumPy is slower
+    for t, link in enumerate(beside):
+        factor = link / diagonal[t]
+        diagonal[t + 1] -= factor * link
+        right[t + 1] -= factor * right[t]
+    found = [right[-1] / diagonal[-1]]
+    for t in range(len(beside) - 1, -1, -1):
+        found.append((right[t] - beside[t] * found[-1]) / diagonal[t])
+    return np.array(found[::-1])
