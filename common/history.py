@@ -64,8 +64,6 @@ class History:
 
     def draw(self, figure):
         """The totals, their parts, and the errors on the held-out part, each on a logarithmic scale."""
-        from matplotlib.ticker import LogFormatter
-
         epochs = range(1, len(self.rows) + 1)
         columns = dict(zip(COLUMNS, zip(*self.rows, strict=True), strict=True))
         marker = "o" if len(self.rows) < 40 else None
@@ -78,7 +76,7 @@ class History:
             axes.set(title=title, xlabel="epoch", yscale="log")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axes.yaxis.set_minor_formatter(_between_powers())
             axes.grid(True, which="both", alpha=0.25)
             axes.legend(frameon=False)
 
@@ -92,3 +90,14 @@ class History:
             return
         self.draw(plt.figure(figsize=FIGURE_INCHES))
         plt.show()
+
+
+def _between_powers():
+    """Labels of a logarithmic axis between the powers of ten, where there is room: 0.9, where Matplotlib has 9e-01."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x, pos=None):
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
+    return Plain(minor_thresholds=(2, 0.5))
