@@ -115,9 +115,11 @@ def _start_encoder(encoder, moves, recorded, generator):
     _set_layers(rnn, cells, few, second)
 
     readout = movements.Regression()
-    for number in range(DRAWN // BLOCK):
-        part = _some(recorded, BLOCK, generator) if number % 2 else moves.draw(BLOCK, generator)
-        readout.add(lstm.last_frame(rnn, part), torch.atanh(moves.codes(part)))
+    with console.progress(DRAWN // BLOCK, "parts of the encoder") as bar:
+        for number in range(DRAWN // BLOCK):
+            part = _some(recorded, BLOCK, generator) if number % 2 else moves.draw(BLOCK, generator)
+            readout.add(lstm.last_frame(rnn, part), torch.atanh(moves.codes(part)))
+            bar.update()
     weight, bias = readout.solve(1e-4)
     for dense in encoder.dense_layers.values():
         rows = _both_signs(dense.out_features, len(weight), generator)
@@ -154,9 +156,12 @@ def _start_decoder(decoder, own, way, codes, generator):
     _set_layers(rnn, cells, x[:FEW, None].expand(-1, length, -1))
 
     readout = movements.Regression()
-    for some, these in zip(x.split(BLOCK // 4), codes.split(BLOCK // 4), strict=True):
-        windows = own.windows((these @ slope.T + constant).unflatten(1, own.variances.shape))
-        readout.add(lstm.repeated(rnn, some, length).flatten(0, 1), windows.flatten(0, 1))
+    parts = list(zip(x.split(BLOCK // 4), codes.split(BLOCK // 4), strict=True))
+    with console.progress(len(parts), "parts of a decoder") as bar:
+        for some, these in parts:
+            windows = own.windows((these @ slope.T + constant).unflatten(1, own.variances.shape))
+            readout.add(lstm.repeated(rnn, some, length).flatten(0, 1), windows.flatten(0, 1))
+            bar.update()
     weight, bias = readout.solve(1e-6)
     final.weight.copy_(weight)
     final.bias.copy_(bias)

@@ -39,6 +39,7 @@ from conftest import load_script  # noqa: E402
 
 SALSA = ("01", "02", "12")
 PUBLISHED = {"initial_weights": "noise", "schedule": "step", "augment_heading": False, "latent_dim": 32}
+PUBLISHED |= {"export_hold_feet": False}
 RUN = "--one-run"
 ERRORS = {
     "rotation error, moving joints": "rotation °",
