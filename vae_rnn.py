@@ -54,7 +54,7 @@ fbx_backend = "builtin"  # or "sdk", Autodesk's bindings
 mocap_loss_weights_file = None  # JSON with a weight per joint, see data/configs
 
 # model
-latent_dim = 32
+latent_dim = 16
 sequence_length = 64  # frames
 ae_rnn_layer_count = 2
 ae_rnn_layer_size = 256
@@ -71,12 +71,12 @@ batch_size = 16
 test_percentage = 0.2  # the end of every frame range is held out
 initial_weights = "movements"  # that compute the principal movements of the recording; or "noise"
 schedule = "gentle"  # every layer learns at the rate that it bears; or "step", all at one that falls in steps
-ae_learning_rate = 1e-4
+ae_learning_rate = 1e-5
 augment_heading = True  # half of the windows are turned, both dancers by the same angle
 augment_mirror = False  # half of the windows are mirrored, left and right swapped
 ae_norm_loss_scale = 0.1
 ae_pos_loss_scale = 0.1  # per centimetre
-ae_quat_loss_scale = 1.0
+ae_quat_loss_scale = 30.0  # per radian
 kld_scale_cycle_duration = 100  # epochs
 kld_scale_min_const_duration = 20
 kld_scale_max_const_duration = 20

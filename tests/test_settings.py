@@ -193,11 +193,12 @@ def test_published_names_and_defaults(name):
     constants = constants_in(name)
     published = {
         "mocap_file_path": "data/mocap", "mocap_pos_scale": 1.0, "mocap_fps": None, "mocap_loss_weights_file": None,
-        "latent_dim": 32 if name == "vae_rnn" else 64, "sequence_length": 64,
+        "latent_dim": 16 if name == "vae_rnn" else 64, "sequence_length": 64,
         "ae_rnn_layer_count": 2, "ae_rnn_layer_size": 256, "ae_rnn_bidirectional": True,
         "ae_dense_layer_sizes": [512], "save_weights": True, "load_weights": False,
-        "sequence_offset": 2, "batch_size": 16, "test_percentage": 0.2, "ae_learning_rate": 1e-4,
-        "ae_norm_loss_scale": 0.1, "ae_pos_loss_scale": 0.1, "ae_quat_loss_scale": 1.0,
+        "sequence_offset": 2, "batch_size": 16, "test_percentage": 0.2,
+        "ae_learning_rate": 1e-5 if name == "vae_rnn" else 1e-4,
+        "ae_norm_loss_scale": 0.1, "ae_pos_loss_scale": 0.1, "ae_quat_loss_scale": 30.0,
         "kld_scale_cycle_duration": 100, "kld_scale_min_const_duration": 20, "kld_scale_max_const_duration": 20,
         "min_kld_scale": 0.0, "max_kld_scale": 0.1, "epochs": 600, "model_save_interval": 50, "save_history": True,
         "view_ele": 90.0, "view_azi": -90.0, "view_line_width": 1.0, "view_size": 4.0, "export_seq_index": 0,

@@ -38,8 +38,8 @@ from bench import machine  # noqa: E402
 from conftest import load_script  # noqa: E402
 
 SALSA = ("01", "02", "12")
-PUBLISHED = {"initial_weights": "noise", "schedule": "step", "augment_heading": False, "latent_dim": 32}
-PUBLISHED |= {"export_hold_feet": False}
+PUBLISHED = {"initial_weights": "noise", "schedule": "step", "ae_learning_rate": 1e-4, "ae_quat_loss_scale": 1.0}
+PUBLISHED |= {"latent_dim": 32, "augment_heading": False, "export_hold_feet": False}
 RUN = "--one-run"
 ERRORS = {
     "rotation error, moving joints": "rotation °",
