@@ -78,7 +78,7 @@ augment_heading = True  # half of the windows are turned, both dancers by the sa
 augment_mirror = False  # half of the windows are mirrored, left and right swapped
 ae_norm_loss_scale = 0.1
 ae_pos_loss_scale = 0.1  # per centimetre
-ae_quat_loss_scale = 30.0  # per radian
+ae_quat_loss_scale = 30.0  # per radian, of half the angle
 kld_scale_cycle_duration = 100  # epochs
 kld_scale_min_const_duration = 20
 kld_scale_max_const_duration = 20
@@ -97,7 +97,7 @@ precision = "float32"  # or "bfloat16", on devices that gain from it
 results_path = "results"
 export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
 export_root_motion = True  # motion files go along the recorded path; False: they stay in place
-export_hold_feet = True  # generated motion leaves that path by some centimetres, so that standing feet do not slide
+export_hold_feet = True  # generated motion leaves that path as far as standing feet would slide on it
 export_seq_index = 0  # which pair
 export_seq_start = 1000  # frames
 export_seq_length = 1000
@@ -128,7 +128,7 @@ def conversions(nets):
     decoders = nets["decoder1"], nets["decoder2"]
     ways = ((0, 0), (1, 1), (0, 1), (1, 0))
     return [
-        synthesis.Conversion(source, target, nets["encoder"], decoders[target], source, export_hold_feet)
+        synthesis.Conversion(source, target, nets["encoder"], decoders[target], path=source, hold_feet=export_hold_feet)
         for source, target in ways
     ]
 

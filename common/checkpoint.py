@@ -37,7 +37,7 @@ FIXED = (
     "random_seed",
 )
 NEEDED = {"script", "settings", "epoch", "batch", "nets", "optimiser", "history", "random"}
-BEFORE = {"schedule": "step"}  # what was done before there was a choice
+BEFORE = {"schedule": "step", "export_hold_feet": False}  # what was done before there was a choice
 SILENT = ("resume", "results_path", "initial_weights")  # naming these as changed would tell the user nothing
 
 

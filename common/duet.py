@@ -47,7 +47,7 @@ def measure(dancers, whole, way):
     baselines = {"mean pose of dancer 2": float(torch.cat(off_baseline).mean())}
     return {
         "conversion": f"dancer {way[0] + 1} to dancer {way[1] + 1}",
-        "about": "The path of dancer 2 is the recorded one, and the distance with it; the facing is the model's.",
+        "about": "The path of dancer 2 is the recorded one, as far as standing feet let it; the facing is the model's.",
         "seconds": [frame / second.fps for frame in range(0, len(recorded["distance"]), every)],
         "recorded": {name: curve[::every].tolist() for name, curve in recorded.items()},
         "generated": {name: curve[::every].tolist() for name, curve in generated.items()},

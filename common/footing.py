@@ -13,13 +13,12 @@ from common import kinematics, metrics, root_path
 import numpy as np
 import torch
 
+HEIGHT = 170.0  # of a body, to which the lengths here belong
 LOW = metrics.FOOT_LOW  # cm over where it stands, up to which a foot may be standing
 SURE = 1.0  # cm over or under that, which make it three times as likely, or unlikely
 SLIDES = metrics.FOOT_SLIDES  # cm/s, at which a foot has half its say: what slides faster is rather in a step
-ROUNDS = 6  # of reweighting
-SMOOTH = (
-    0.02  # seconds, the standard deviation of what smooths the detour: the body does not take every tremor of a foot
-)
+ROUNDS = 6  # of solving and reweighting
+SMOOTH = 0.02  # seconds, the standard deviation of what smooths the detour: no foot's tremor is to shake the body
 BACK = 0.8  # per second: how strongly the path is drawn back to the recorded one
 FREE = 0.02  # of a standing foot's say: that the path keeps its recorded speed
 
@@ -31,19 +30,21 @@ def hold(take):
     the time, the take is as it was.
     """
     positions = kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton)
-    feet = metrics.find_feet(positions, take.skeleton.parents, take.up_axis, kinematics.body_height(take.skeleton))
+    height = kinematics.body_height(take.skeleton)
+    feet = metrics.find_feet(positions, take.skeleton.parents, take.up_axis, height)
     if not feet or take.frame_count < 2:
         return take
-    stands, ways = zip(*(_footing(positions[:, foot], take.up_axis) for foot in feet), strict=True)
-    detour = _detour(np.stack(stands, axis=1), np.stack(ways, axis=1), take.fps)
+    size = height / HEIGHT
+    stands, ways = zip(*(_footing(positions[:, foot] / size, take.up_axis) for foot in feet), strict=True)
+    detour = size * _detour(np.stack(stands, axis=1), np.stack(ways, axis=1), take.fps)
     shift = np.zeros((take.frame_count, 3))
     shift[:, metrics.horizontal(take.up_axis)] = np.stack((detour.real, detour.imag), axis=1)
     return root_path.aside(take, shift)
 
 
 def _footing(foot, up_axis):
-    """How surely a foot stands, from each frame to the next (T - 1,), and how far it comes over the floor meanwhile, as
-    complex numbers (T - 1,); from the positions of its joints (T, joints, 3)."""
+    """How surely a foot stands, from each frame to the next (T - 1,), and its way over the floor meanwhile, as complex
+    numbers (T - 1,); from the positions of its joints (T, joints, 3)."""
     heights = foot[..., "XYZ".index(up_axis)]
     over = (heights - metrics.standing_height(heights)).amax(dim=1)
     sure = torch.sigmoid((LOW - over) / SURE).numpy()
@@ -52,20 +53,22 @@ def _footing(foot, up_axis):
 
 
 def _detour(stands, ways, fps):
-    """Over the floor, as complex numbers (T,), from how surely feet stand and how far they come (T - 1, F).
+    """Over the floor, as complex numbers (T,), from how surely feet stand and their ways (T - 1, F).
 
-    The detour c makes `Σ sₜ|wₜ + cₜ₊₁ − cₜ|² + FREE·Σ|cₜ₊₁ − cₜ|² + (BACK/fps)²·Σ|cₜ|²` smallest. A foot in a step is
-    an outlier in this: each round, feet weigh by `1 / (1 + (speed/SLIDES)²)`, Cauchy's weights (Holland & Welsch,
-    "Robust regression using iteratively reweighted least-squares", 1977). In the end it is smoothed a little.
+    With Δcₜ = cₜ₊₁ − cₜ, the ways d and weights w of feet f, the detour c makes
+    `Σₜ,f w|d + Δc|² + FREE·Σₜ|Δc|² + (BACK/fps)²·Σₜ|c|²` smallest. The weights are how surely the feet stand; since one
+    in a step is an outlier in this, they are then multiplied by Cauchy's, `1 / (1 + (speed/SLIDES)²)`, and so on
+    (Holland & Welsch, "Robust regression using iteratively reweighted least-squares", 1977). In the end the detour is
+    smoothed a little.
     """
-    weights, detour = stands, np.zeros(len(stands) + 1, complex)
+    weights = stands
     for _ in range(ROUNDS):
         links = weights.sum(axis=1) + FREE
         pulls = -(weights * ways).sum(axis=1)
-        diagonal = np.full(len(detour), (BACK / fps) ** 2)
+        diagonal = np.full(len(stands) + 1, (BACK / fps) ** 2)
         diagonal[1:] += links
         diagonal[:-1] += links
-        right = np.zeros(len(detour), complex)
+        right = np.zeros(len(diagonal), complex)
         right[1:] += pulls
         right[:-1] -= pulls
         detour = _solve(diagonal, -links, right)

@@ -64,6 +64,8 @@ def leave():
     if world_size() > 1:
         distributed.destroy_process_group()
         if rank() > 0:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(0)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(0)

@@ -1,6 +1,7 @@
 """Where a body goes: along a recorded path through the room, or nowhere.
 
-The models learn rotations, so the path of what they generate is a recorded one. It is that of the root; in files that
+The models learn rotations, so the path of what they generate is a recorded one, from which common.footing may depart
+for feet that stand. It is that of the root; in files that
 hang the body from a root at rest, it is that of the joint below it that travels. Shapes: T frames, J joints.
 """
 
@@ -43,6 +44,12 @@ def stand(take):
     if joint == 0 or _moves(take.root_pos, take.skeleton):
         take = dataclasses.replace(take, root_pos=np.where(on_the_floor, 0.0, take.root_pos))
     return _bring(take, joint, joint, np.where(on_the_floor, 0.0, _chain(take, joint)[0]))
+
+
+def travels(take):
+    """Whether a take goes anywhere over the floor; what was recorded in place does not."""
+    on_the_floor = np.array([axis != take.up_axis for axis in "XYZ"])
+    return _moves(np.where(on_the_floor, _chain(take, traveller(take.skeleton))[0], 0.0), take.skeleton)
 
 
 def scale_between(take, guide):

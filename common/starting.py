@@ -36,7 +36,7 @@ def note_schedule(schedule):
     if schedule == "step":
         console.note(
             'schedule = "step" takes steps that are too large for initial_weights = "movements", which it unlearns. '
-            'Use schedule = "gentle", or initial_weights = "noise".'
+            'Use schedule = "gentle", or initial_weights = "noise" with ae_learning_rate = 1e-4.'
         )
 
 
@@ -115,7 +115,7 @@ def _start_encoder(encoder, moves, recorded, generator):
     _set_layers(rnn, cells, few, second)
 
     readout = movements.Regression()
-    with console.progress(DRAWN // BLOCK, "parts of the encoder") as bar:
+    with console.progress(DRAWN // BLOCK, "parts") as bar:
         for number in range(DRAWN // BLOCK):
             part = _some(recorded, BLOCK, generator) if number % 2 else moves.draw(BLOCK, generator)
             readout.add(lstm.last_frame(rnn, part), torch.atanh(moves.codes(part)))
@@ -157,7 +157,7 @@ def _start_decoder(decoder, own, way, codes, generator):
 
     readout = movements.Regression()
     parts = list(zip(x.split(BLOCK // 4), codes.split(BLOCK // 4), strict=True))
-    with console.progress(len(parts), "parts of a decoder") as bar:
+    with console.progress(len(parts), "parts") as bar:
         for some, these in parts:
             windows = own.windows((these @ slope.T + constant).unflatten(1, own.variances.shape))
             readout.add(lstm.repeated(rnn, some, length).flatten(0, 1), windows.flatten(0, 1))

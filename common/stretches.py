@@ -39,7 +39,7 @@ def positions(take):
 
 
 def jitter(takes, moving):
-    """Mean acceleration of the joints that move, in cm/s², with the root at the origin: the path is the recording's."""
+    """Mean acceleration of the joints that move, in cm/s², with the root at the origin: its path is no matter here."""
     found = []
     for take in takes:
         offsets = torch.from_numpy(take.skeleton.mean_offsets)

@@ -99,9 +99,10 @@ def convert_clip(conversion, clips, takes, sequence_length, draw_samples=False):
 
 
 def place(body, guide, hold_feet, scale=1.0):
-    """A body, as it moves its joints, on a guide's path, which gives way to standing feet where they are held."""
+    """A body, as it moves its joints, on a guide's path, which gives way to standing feet where they are held. In one
+    place it stays if the guide does."""
     placed = root_path.follow(body, guide, scale)
-    return footing.hold(placed) if hold_feet else placed
+    return footing.hold(placed) if hold_feet and root_path.travels(guide) else placed
 
 
 def blend(windows, starts, frame_count):

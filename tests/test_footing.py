@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from common import footing, formats, kinematics, metrics, root_path
+from common import footing, formats, kinematics, metrics, mocap, root_path, synthesis
 
 import numpy as np
 import pytest
@@ -42,10 +42,8 @@ def test_feet_that_slide_are_held(dancer):
     assert slides(dancer) == 0
     assert slides(swaying) > 0.5
     assert slides(held) < 0.05
-    away = np.linalg.norm(held.root_pos - dancer.root_pos, axis=1)
-    assert (
-        away.mean() < 0.5 * np.linalg.norm(swaying.root_pos - dancer.root_pos, axis=1).mean()
-    )  # it found the way back
+    away, before = (np.linalg.norm(take.root_pos - dancer.root_pos, axis=1).mean() for take in (held, swaying))
+    assert away < 0.5 * before  # it found the way back
 
 
 def test_feet_that_stand_leave_the_path_almost_as_it_was(dancer):
@@ -63,6 +61,21 @@ def test_it_is_much_the_same_with_half_the_frames(dancer):
     expected, found = footing.hold(swaying).root_pos[::2], footing.hold(every_second).root_pos
     detour = np.linalg.norm(expected - every_second.root_pos, axis=1).mean()
     assert np.linalg.norm(found - expected, axis=1).mean() < 0.2 * detour
+
+
+@pytest.mark.parametrize("size", [0.5, 1 / 2.54, 10.0])
+def test_a_body_of_any_size_is_held_alike(size, dancer):
+    swaying = pushed(dancer)
+    found = footing.hold(mocap.rescale(swaying, size)).root_pos / size
+    np.testing.assert_allclose(found, footing.hold(swaying).root_pos, atol=1e-6)
+
+
+def test_what_was_recorded_in_place_stays_there(dancer):
+    for guide, stays in ((root_path.stand(dancer), True), (dancer, False)):
+        placed = synthesis.place(pushed(dancer), guide, hold_feet=True)
+        assert root_path.travels(guide) != stays
+        assert np.array_equal(placed.root_pos, guide.root_pos) == stays
+    np.testing.assert_array_equal(synthesis.place(dancer, dancer, hold_feet=False).root_pos, dancer.root_pos)
 
 
 @pytest.mark.parametrize("up", ["X", "Z"])
