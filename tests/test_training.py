@@ -22,7 +22,14 @@ from conftest import BODY, PROJECT, SCRIPTS, arguments, load_script, write_body
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-SMALL = {"latent_dim": 5, "sequence_length": 12, "ae_rnn_layer_size": 16, "ae_dense_layer_sizes": [24], "batch_size": 8}
+SMALL = {
+    "ae_quat_loss_scale": 1.0,  # as the plain training has it
+    "latent_dim": 5,
+    "sequence_length": 12,
+    "ae_rnn_layer_size": 16,
+    "ae_dense_layer_sizes": [24],
+    "batch_size": 8,
+}
 ARCHITECTURES = {
     "plain": {},
     "one layer": {"ae_rnn_layer_count": 1},
