@@ -54,7 +54,7 @@ fbx_backend = "builtin"  # or "sdk", Autodesk's bindings
 mocap_loss_weights_file = None  # JSON with a weight per joint, see data/configs
 
 # model
-latent_dim = 16
+latent_dim = 32
 sequence_length = 64  # frames
 ae_rnn_layer_count = 2
 ae_rnn_layer_size = 256

@@ -21,8 +21,6 @@ CHANGED = 2  # times that each of them is also turned, or mirrored
 SPREAD = 0.3  # standard deviation of a code: tanh is close to straight there
 LARGEST = 0.97  # of a code
 RARE = 0.05  # of the mean variance: what is drawn for a coefficient that the recording hardly has
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)  # of a regression, that are tried
-PARTS = 5  # of the training part, each to be told from the others
 
 
 @dataclasses.dataclass
@@ -50,6 +48,11 @@ class Movements:
         cosine, component = self.chosen.T
         found = self.coefficients(windows)[:, cosine, component]
         return (found * (SPREAD / self.variances[cosine, component].sqrt())).clamp(-LARGEST, LARGEST)
+
+    def shares(self):
+        """The variance of each number of a code in the recording, beside that of the strongest, (Z,)."""
+        variances = self.variances[self.chosen[:, 0], self.chosen[:, 1]]
+        return variances / variances.max()
 
     def draw(self, count, generator):
         """Random windows with the recording's statistics and a little of everything, (count, L, D)."""
@@ -106,20 +109,27 @@ def joint_weights(mean, offsets, parents):
     return levers.sqrt().repeat_interleave(4)
 
 
-def sample(windows, generator):
+def sample(windows, generator, turned=True):
     """Training windows of both dancers [(W, L, D)] in order of time: as they are, and again changed at random, as far
-    as the training changes them."""
-    chosen = windows.train[:: math.ceil(len(windows.train) / SAMPLED)]
-    changes = windows.changes is not None and (windows.changes.turns or windows.changes.mirrors)
-    chances = [None, *(_surely_changed(chosen, generator) for _ in range(CHANGED if changes else 0))]
+    as the training changes them; or, unless `turned`, again in a mirror only."""
+    chosen, changes = sampled(windows), windows.changes
+    changed = changes is not None and (changes.mirrors or (turned and changes.turns))
+    chances = [None, *(_surely_changed(chosen, generator, turned) for _ in range(CHANGED if changed else 0))]
     found = [[windows.gather(dancer, chosen, chance).cpu() for chance in chances] for dancer in (0, 1)]
     return [torch.stack(copies, dim=1).flatten(0, 1) for copies in found]
 
 
-def _surely_changed(windows, generator):
+def sampled(windows):
+    """The first frames of the windows that tell what moves how, (W,)."""
+    return windows.train[:: math.ceil(len(windows.train) / SAMPLED)]
+
+
+def _surely_changed(windows, generator, turned):
     """Chances that leave no window as it is."""
     chance = torch.randn(len(windows), augment.CHANCES, generator=generator)
     chance[:, 2:] = chance[:, 2:].abs()
+    if not turned:
+        chance[:, 2] = -1
     return chance.to(windows.device)
 
 
@@ -141,12 +151,6 @@ class Regression:
         self.sums = sums if self.sums is None else [a + b for a, b in zip(self.sums, sums, strict=True)]
         self.count += len(inputs)
 
-    def without(self, other):
-        """The same but for the examples of another."""
-        rest = Regression()
-        rest.count, rest.sums = self.count - other.count, [a - b for a, b in zip(self.sums, other.sums, strict=True)]
-        return rest
-
     def solve(self, strength):
         """Slope (Y, F) and constant (Y,); the penalty is `strength` times the mean variance of the inputs."""
         mean_in, mean_out = self.sums[0] / self.count, self.sums[1] / self.count
@@ -164,23 +168,3 @@ def own_way(codes_of, own, windows, generator):
     for part in (windows, own.draw(len(windows), generator)):
         regression.add(codes_of(part), own.coefficients(part).flatten(1))
     return regression.solve(1e-4)
-
-
-def answer(codes, coefficients):
-    """What most likely goes with a code, as `own_way`; of windows in order of time. Of several penalties the one that
-    tells each fifth of them best from the other four."""
-    parts = []
-    for block in torch.arange(len(codes)).chunk(PARTS):
-        parts.append((block, Regression()))
-        parts[-1][1].add(codes[block], coefficients[block])
-    whole = Regression()
-    whole.add(codes, coefficients)
-
-    def error(strength):
-        off = 0.0
-        for block, part in parts:
-            slope, constant = whole.without(part).solve(strength)
-            off += float((codes[block] @ slope.T + constant - coefficients[block]).square().sum())
-        return off
-
-    return whole.solve(min(STRENGTHS, key=error) if len(parts) > 1 else 1.0)
