@@ -2,13 +2,14 @@
 
 The models learn rotations, and what they generate goes along a recorded path. A foot that should carry the body then
 slides by whatever its leg is off. Here the path makes room: the smallest detour on which what stands does not slide.
+Where two feet stand and come apart, no path holds both, and their legs reach for where they stood.
 
 Shapes: T frames, J joints, F feet.
 """
 
 import math
 
-from common import kinematics, metrics, root_path
+from common import kinematics, legs, metrics, root_path
 
 import numpy as np
 import torch
@@ -21,13 +22,15 @@ ROUNDS = 6  # of solving and reweighting
 SMOOTH = 0.02  # seconds, the standard deviation of what smooths the detour: no foot's tremor is to shake the body
 BACK = 0.8  # per second: how strongly the path is drawn back to the recorded one
 FREE = 0.02  # of a standing foot's say: that the path keeps its recorded speed
+LEG_BACK = 3.0  # per second: how strongly a foot is drawn back to where its leg has it
+FARTHEST = 20.0  # cm that a leg reaches
 
 
 def hold(take):
-    """A take on a path from which its standing feet do not slide, or slide less: a Mocap.
+    """A take on a path on which its standing feet do not slide, or slide less: a Mocap.
 
-    It leaves the recorded path over the floor only, not in height. Without anything that stands near the floor half of
-    the time, the take is as it was.
+    It leaves the recorded path over the floor only, not in height. Legs reach for what is left, where there are legs.
+    Without anything that stands near the floor half of the time, the take is as it was.
     """
     positions = kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton)
     height = kinematics.body_height(take.skeleton)
@@ -37,9 +40,21 @@ def hold(take):
     size = height / HEIGHT
     stands, ways = zip(*(_footing(positions[:, foot] / size, take.up_axis) for foot in feet), strict=True)
     detour = size * _detour(np.stack(stands, axis=1), np.stack(ways, axis=1), take.fps)
-    shift = np.zeros((take.frame_count, 3))
-    shift[:, metrics.horizontal(take.up_axis)] = np.stack((detour.real, detour.imag), axis=1)
-    return root_path.aside(take, shift)
+    held = root_path.aside(take, _over_the_floor(detour, take.up_axis))
+    for foot, stood, way in zip(feet, stands, ways, strict=True):
+        if legs.has_leg(take.skeleton, foot[-1]):
+            left = way + np.diff(detour) / size  # that it slides on this path
+            reached = _detour(stood[:, None], left[:, None], take.fps, LEG_BACK)
+            reached *= np.minimum(1, FARTHEST / np.abs(reached).clip(1e-9))
+            held = legs.reach(held, foot[-1], _over_the_floor(size * reached, take.up_axis))
+    return held
+
+
+def _over_the_floor(way, up_axis):
+    """Complex numbers (T,) as vectors (T, 3)."""
+    found = np.zeros((len(way), 3))
+    found[:, metrics.horizontal(up_axis)] = np.stack((way.real, way.imag), axis=1)
+    return found
 
 
 def _footing(foot, up_axis):
@@ -52,11 +67,11 @@ def _footing(foot, up_axis):
     return np.minimum(sure[1:], sure[:-1]), np.diff(x + 1j * y)
 
 
-def _detour(stands, ways, fps):
+def _detour(stands, ways, fps, back=BACK):
     """Over the floor, as complex numbers (T,), from how surely feet stand and their ways (T - 1, F).
 
     With Δcₜ = cₜ₊₁ − cₜ, the ways d and weights w of feet f, the detour c makes
-    `Σₜ,f w|d + Δc|² + FREE·Σₜ|Δc|² + (BACK/fps)²·Σₜ|c|²` smallest. The weights are how surely the feet stand; since one
+    `Σₜ,f w|d + Δc|² + FREE·Σₜ|Δc|² + (back/fps)²·Σₜ|c|²` smallest. The weights are how surely the feet stand; since one
     in a step is an outlier in this, they are then multiplied by Cauchy's, `1 / (1 + (speed/SLIDES)²)`, and so on
     (Holland & Welsch, "Robust regression using iteratively reweighted least-squares", 1977). In the end the detour is
     smoothed a little.
@@ -65,7 +80,7 @@ def _detour(stands, ways, fps):
     for _ in range(ROUNDS):
         links = weights.sum(axis=1) + FREE
         pulls = -(weights * ways).sum(axis=1)
-        diagonal = np.full(len(stands) + 1, (BACK / fps) ** 2)
+        diagonal = np.full(len(stands) + 1, (back / fps) ** 2)
         diagonal[1:] += links
         diagonal[:-1] += links
         right = np.zeros(len(diagonal), complex)

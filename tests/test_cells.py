@@ -39,7 +39,7 @@ def test_cells_multiply():
 
 
 def unexplained(asked, given):
-    """The share of asked (W, L, C) that is not linear in given (W, L, H), without the first and the last frame, in which
+    """The share of asked (W, L, C) that is not linear in given (W, L, H), without the first and the last frame: there,
     one of the directions has nothing to multiply."""
     asked, given = (each[:, 1:-1].flatten(0, 1).double() for each in (asked, given))
     given = torch.cat((given, torch.ones(len(given), 1)), dim=1)
