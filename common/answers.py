@@ -137,12 +137,18 @@ class Answers:
         return found.flatten(2)
 
     def between(self, count, generator):
-        """Features of movements, (count, F): every fourth of a recorded window, and of others that nobody has recorded,
-        one changed by as much as lies between two others, or less."""
+        """Features of movements, (count, F): every fourth of a recorded window, and of others that nobody has recorded:
+        half of them do with some joints what is done in one window, and with the others what is done in another; and
+        some are a window changed by as much as lies between two others, or less."""
         one, two, three = torch.randint(len(self.known), (3, count), generator=generator)
         share = torch.rand(count, 1, generator=generator)
         share[::4] = 0
-        return self.known[one] + share * (self.known[two] - self.known[three])
+        found = self.known[one] + share * (self.known[two] - self.known[three])
+        mixed = slice(1, None, 2)
+        chance = torch.rand(len(share[mixed]), self.by_joint.shape[1], 1, generator=generator)
+        other = chance < share[mixed].unsqueeze(-1)
+        found[mixed] = torch.where(other, self.by_joint[two[mixed]], self.by_joint[one[mixed]]).sum(dim=1)
+        return found
 
     def leads(self, count, generator):
         """Leads to anywhere, (count, 2), as long as recorded ones."""
@@ -157,6 +163,10 @@ class Answers:
         weights = self.bodies[0].weights[self.bodies[0].rest].sqrt().repeat_interleave(4)
         self.moves = movements.find([rest], [rest.mean((0, 1))], weights, FEATURES)
         self.size = self.moves.variances.sum().sqrt()
+        cosine, component = self.moves.chosen.T
+        over_time = self.moves.cosines[cosine] @ ((rest - self.moves.mean) * weights)  # (W, F, 4·J)
+        parts = over_time * self.moves.components[:, component].T / self.size
+        self.by_joint = parts.unflatten(-1, (-1, 4)).sum(dim=-1).transpose(1, 2)  # (W, J, F), which add up to features
 
     def _turn(self, lead):
         """The lead as a turn of the room, (W, 2) -> (W, 1, 4)."""

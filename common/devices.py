@@ -81,17 +81,26 @@ def pick_precision(name, device):
     """True if the models should compute in bfloat16: where that is asked for, and not slower than float32."""
     if name != "bfloat16":
         return False
-    try:
+    slower = math.inf
+    if has_bfloat16(device):
         slower = _product_seconds(device, torch.bfloat16) / _product_seconds(device, torch.float32)
-    except RuntimeError:  # some devices do not know it
-        slower = math.inf
     refused = parallel.any_of(slower > 1, device)
     if refused:
-        console.note(
-            f'precision = "bfloat16": this device multiplies matrices in it {slower:.1f} times slower than in '
-            f"float32; training in float32."
-        )
+        how = f"multiplies matrices in it {slower:.1f} times slower than in float32"
+        how = how if math.isfinite(slower) else "has no LSTM in it"
+        console.note(f'precision = "bfloat16": this device {how}; training in float32.')
     return not refused
+
+
+def has_bfloat16(device):
+    """Whether the device trains LSTMs in bfloat16, which some processors without AVX-512 do not."""
+    rnn = torch.nn.LSTM(4, 4, device=device)
+    try:
+        with torch.autocast(device.type, torch.bfloat16):
+            rnn(torch.ones(1, 2, 4, device=device))[0].sum().backward()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _product_seconds(device, dtype):

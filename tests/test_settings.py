@@ -193,7 +193,7 @@ def test_published_names_and_defaults(name):
     constants = constants_in(name)
     published = {
         "mocap_file_path": "data/mocap", "mocap_pos_scale": 1.0, "mocap_fps": None, "mocap_loss_weights_file": None,
-        "latent_dim": 16 if name == "vae_rnn" else 64, "sequence_length": 64,
+        "latent_dim": 32 if name == "vae_rnn" else 64, "sequence_length": 64,
         "ae_rnn_layer_count": 2, "ae_rnn_layer_size": 256, "ae_rnn_bidirectional": True,
         "ae_dense_layer_sizes": [512], "save_weights": True, "load_weights": False,
         "sequence_offset": 2, "batch_size": 16, "test_percentage": 0.2,

@@ -195,6 +195,7 @@ def test_every_parameter_bears_its_rate(name, bodies, monkeypatch):
     assert [group["lr"] for group in made.step.optimiser.param_groups] == [1e-4 * f for f in made.step.factors]
 
 
+@pytest.mark.skipif(not devices.has_bfloat16(torch.device("cpu")), reason="this processor has no LSTM in bfloat16")
 def test_bfloat16_keeps_latent_step_and_losses_in_float32(bodies):
     made = both("vae_rnn", [bodies["one"], bodies["two"]], {})
     made.step.model.bfloat16 = True
@@ -214,11 +215,16 @@ def test_bfloat16_keeps_latent_step_and_losses_in_float32(bodies):
 def test_bfloat16_is_refused_where_it_is_slower(monkeypatch, capsys):
     seconds = {torch.float32: 1.0, torch.bfloat16: 3.5}
     monkeypatch.setattr(devices, "_product_seconds", lambda device, dtype: seconds[dtype])
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: True)
     assert not devices.pick_precision("bfloat16", torch.device("cpu"))
     assert "3.5 times slower" in capsys.readouterr().out
     seconds[torch.bfloat16] = 0.5
     assert devices.pick_precision("bfloat16", torch.device("cpu"))
     assert not devices.pick_precision("float32", torch.device("cpu"))
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: False)
+    capsys.readouterr()
+    assert not devices.pick_precision("bfloat16", torch.device("cpu"))
+    assert "no LSTM in it" in capsys.readouterr().out
 
 
 def test_a_numbered_card_is_made_the_current_one(monkeypatch):
