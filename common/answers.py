@@ -69,8 +69,8 @@ def find_body(windows, skeleton, weights, is_asked):
 
 
 class Answers:
-    """The regression: `numbers` says of dancer 1's windows what the answer depends on, `codes` what is answered, and
-    `windows` makes dancer 2's windows of lead and codes."""
+    """The regression: `lead` and `features` say of dancer 1's windows where it faces and what the answer depends on,
+    `codes` what is answered, and `windows` makes dancer 2's windows of lead and codes."""
 
     def __init__(self, seen, asked, starts, skeletons, weights, up_axis, code_count):
         """Recorded windows of dancer 1 and 2, (W, L, D) both, in order of their first frames `starts` (W,); weights
