@@ -275,7 +275,7 @@ ELSEWHERE = {
     "has no constant": "test_settings.test_a_constant_that_was_misspelt_or_deleted_is_named",
     "cannot read the argument": "test_a_setting_without_a_value",
     "splitlines()[0]": "test_a_device_that_does_not_start",
-    "multiplies matrices": "test_training.test_bfloat16_is_refused_where_it_is_slower",
+    "training in float32": "test_training.test_bfloat16_is_refused_where_it_is_slower",
     "was made by": "test_resume.test_a_checkpoint_of_the_other_script_is_refused",
     "there is no checkpoint": "test_resume.test_what_cannot_go_on_is_refused_and_harms_nothing",
     "is no checkpoint that can be loaded safely": "test_resume.test_no_checkpoint_runs_code",
