@@ -14,32 +14,27 @@ import sys
 import time
 from pathlib import Path
 
-from common import (
+from common.dataset import (
     augment,
-    checkpoint,
-    console,
-    dataset,
-    devices,
-    errors,
-    evaluation,
-    export,
-    formats,
-    interrupt,
-    losses,
-    mocap,
-    models,
-    parallel,
-    preview,
-    results,
-    saves,
-    settings,
-    starting,
-    synthesis,
-    training,
-    weights,
+    check_batch_size,
+    load_joint_weights,
+    load_pairs,
+    make_windows,
+    poses_of,
+    split_into_batches,
 )
-from common.history import History
-from common.report.running import Running
+from common.evaluation import evaluate
+from common.mocap import cut_clip, export_endings
+from common.model import generate, losses, vae
+from common.report.run_report import RunReport
+from common.results import checkpoint, preview, saves, weights
+from common.results.clips import clip_range, export_clips
+from common.results.folder import check_run, open_folder
+from common.results.history import History
+from common.runtime import console, devices, errors, interrupt, parallel, settings
+from common.training.schedule import learning_rate
+from common.training.step import Step, count_batches, seed_everything
+from common.training.warm_start.start import note_rates, translation
 
 # ---------------------------------------------------------------------------------------------------------------------
 # mocap
@@ -69,8 +64,9 @@ decoder_weights_file = "results/weights/decoder_weights_epoch_600"
 sequence_offset = 2  # frames from one window to the next
 batch_size = 16
 test_percentage = 0.2  # the end of every frame range is held out
-initial_weights = "movements"  # that compute the principal movements of the recording; or "noise"
-schedule = "gentle"  # every layer learns at the rate that it bears; or "step", all at one that falls in steps
+initial_weights = "regression"  # a warm start: weights set by regression before the first step; or "noise"
+schedule = "inverse"  # the learning rate falls as 1 / (1 + epoch / 10); or "step", × 0.316 every 100 epochs
+layerwise_rates = True  # every parameter tensor has a learning rate of its own, relative to ae_learning_rate
 ae_learning_rate = 1e-5
 augment_heading = True  # half of the windows are turned, both dancers by the same angle
 augment_mirror = False  # half of the windows are mirrored, left and right swapped
@@ -119,14 +115,14 @@ def make_models(pose_dims):
     """The encoder of dancer 1's poses and the decoder to dancer 2's."""
     rnn = (ae_rnn_layer_count, ae_rnn_layer_size, ae_rnn_bidirectional, ae_dense_layer_sizes)
     return {
-        "encoder": models.Encoder(pose_dims[0], latent_dim, *rnn),
-        "decoder": models.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
+        "encoder": vae.Encoder(pose_dims[0], latent_dim, *rnn),
+        "decoder": vae.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
     }
 
 
 def conversions(nets):
     """What the models turn into what: dancer 1's movement into dancer 2's."""
-    return [synthesis.Conversion(0, 1, nets["encoder"], nets["decoder"], path=1, hold_feet=export_hold_feet)]
+    return [generate.Conversion(0, 1, nets["encoder"], nets["decoder"], path=1, hold_feet=export_hold_feet)]
 
 
 def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
@@ -135,8 +131,8 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     Noise (B, Z + augment.CHANCES), None to decode the latent means of windows as they are.
     """
     noise, chance = augment.split(noise)
-    mu, std = models.latent(*nets["encoder"](windows.gather(0, batch, chance)))  # (B, Z)
-    prediction = nets["decoder"](models.sample(mu, std, noise))  # (B, T, D)
+    mu, std = vae.latent(*nets["encoder"](windows.gather(0, batch, chance)))  # (B, Z)
+    prediction = nets["decoder"](vae.sample(mu, std, noise))  # (B, T, D)
     norm, pos, quat = losses.pose_losses(prediction, windows.target(1, batch, chance), joint_weights)
     kld = losses.kld_loss(mu, std)
     total = ae_norm_loss_scale * norm + ae_pos_loss_scale * pos + ae_quat_loss_scale * quat + kld_scale * kld
@@ -147,13 +143,13 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
-    step = training.Step(nets, compute, (latent_dim + augment.CHANCES,), generator, bfloat16)
+    step = Step(nets, compute, (latent_dim + augment.DRAWS,), generator, bfloat16)
     history = History()
     checkpoint_file = folder / "weights" / "checkpoint"
     progress = checkpoint.Progress(checkpoint_file, step, windows, history, config, __file__, checkpoint_minutes)
     if resume:
         progress.resume()
-    elif schedule == "gentle":
+    elif layerwise_rates:
         step.find_rates(windows.train, batch_size)
 
     kept = saves.Saves(progress, model_save_interval)
@@ -164,12 +160,12 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     for save_look, file in looks:
         kept.add(lambda save_look=save_look: save_look(progress.epoch), file, within_epochs=False)
 
-    batch_count = training.batch_count(windows.train, batch_size)
+    batch_count = count_batches(windows.train, batch_size)
     bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
     with interrupt.caught() as stop, bar:
         for epoch in range(progress.epoch, epochs):
             started = time.perf_counter()
-            step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate, schedule))
+            step.set_learning_rate(learning_rate(epoch, ae_learning_rate, schedule))
             kld_scale = losses.kld_scale(
                 epoch,
                 kld_scale_cycle_duration,
@@ -186,7 +182,7 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
                     return history, stop
                 if progress.due():
                     kept.checkpoint()
-            for batch in dataset.batches(windows.test, batch_size):
+            for batch in split_into_batches(windows.test, batch_size):
                 tested.add(*step.test(batch, kld_scale))
                 if kept.stopped(stop):  # this part is done anew when the training goes on
                     return history, stop
@@ -215,14 +211,14 @@ def make_looks(nets, pairs, ranges, folder, page):
 
 def encode(nets, clip, draw_samples=False):
     """The latent codes of a clip of dancer 1, one per window."""
-    poses = dataset.poses_of(clip).to(next(nets["encoder"].parameters()).device)
-    return synthesis.encode(nets["encoder"], poses, sequence_length, draw_samples)
+    poses = poses_of(clip).to(next(nets["encoder"].parameters()).device)
+    return generate.encode(nets["encoder"], poses, sequence_length, draw_samples)
 
 
 def decode(nets, codes, place):
     """Codes as movement of dancer 2, who goes where the clip `place` of dancer 2 goes."""
-    motion = synthesis.decode(nets["decoder"], codes, place.frame_count)
-    return synthesis.place(dataclasses.replace(place, rot_local=motion), place, export_hold_feet)
+    motion = generate.decode(nets["decoder"], codes, place.frame_count)
+    return generate.place(dataclasses.replace(place, rot_local=motion), place, export_hold_feet)
 
 
 def preview_figures(nets, clips, _takes):
@@ -234,18 +230,18 @@ def preview_figures(nets, clips, _takes):
 def make_clips(nets, pairs, ranges, epoch):
     """Name and motion of each clip: the recording, dancer 2 as predicted from dancer 1, the latent experiments."""
     takes = pairs[export_seq_index]
-    start, end = export.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
+    start, end = clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
     mix_start = min(export_mix_seq_start, takes[0].frame_count - (end - start))
     length = end - start
-    clips = [mocap.cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
-    mix_clip = mocap.cut_clip(takes[0], mix_start, mix_start + length, ranges[export_seq_index])
+    clips = [cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
+    mix_clip = cut_clip(takes[0], mix_start, mix_start + length, ranges[export_seq_index])
     for dancer, clip in enumerate(clips, 1):
         yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
     codes, mix_codes = (encode(nets, clip, export_sample_latent) for clip in (clips[0], mix_clip))
-    walk = synthesis.random_walk(codes[0], export_walk_step * synthesis.step_size(codes), len(codes))
-    hop = synthesis.window_hop(sequence_length)
-    swing = synthesis.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps, hop)
-    fade = synthesis.cross_fade(codes, mix_codes)
+    walk = generate.random_walk(codes[0], export_walk_step * generate.step_size(codes), len(codes))
+    hop = generate.window_hop(sequence_length)
+    swing = generate.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps, hop)
+    fade = generate.cross_fade(codes, mix_codes)
     stretch = f"seq_start_{start}_length_{length}"
     yield f"pred_sequence_dancer2_epoch_{epoch}_{stretch}", decode(nets, codes, clips[1])
     yield f"rec_sequences_epoch_{epoch}_{stretch}", decode(nets, codes, clips[1])
@@ -263,7 +259,7 @@ def main():
     parallel.join(where)
 
     with console.stage("load"):
-        pairs, ranges = formats.load_pairs(
+        pairs, ranges = load_pairs(
             here / mocap_file_path,
             mocap_files,
             mocap_valid_frame_ranges,
@@ -274,10 +270,10 @@ def main():
             fbx_backend,
         )
         joint_names = pairs[0][1].skeleton.joint_names
-        joint_weights = losses.load_joint_weights(mocap_loss_weights_file, here, joint_names)
+        joint_weights = load_joint_weights(mocap_loss_weights_file, here, joint_names)
 
     with console.stage("segment"):
-        generator = training.seed_everything(random_seed)
+        generator = seed_everything(random_seed)
         nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
         weights_files = {
             "encoder": here / encoder_weights_file,
@@ -289,25 +285,25 @@ def main():
         elif load_weights:
             weights.load_weights(nets, weights_files)
         if epochs > 0:
-            windows = dataset.make_windows(pairs, ranges, [1], sequence_length, sequence_offset, test_percentage, where)
-            dataset.check_batch_size(windows, batch_size)
-            windows.changes = augment.Changes(windows, augment_heading, augment_mirror)
+            windows = make_windows(pairs, ranges, [1], sequence_length, sequence_offset, test_percentage, where)
+            check_batch_size(windows, batch_size)
+            windows.changes = augment.Augmentation(windows, augment_heading, augment_mirror)
             console.line(windows.description(pairs[0][0].fps))
-        results.check_run(epochs, load_weights, export_seq_index, pairs)
-        formats.export_endings(export_formats, pairs[0][1].path)
-        judge = evaluation.Evaluation(pairs, ranges, test_percentage, sequence_length)
+        check_run(epochs, load_weights, export_seq_index, pairs)
+        export_endings(export_formats, pairs[0][1].path)
+        judge = evaluate.Evaluation(pairs, ranges, test_percentage, sequence_length)
 
-    if epochs > 0 and initial_weights == "movements" and not load_weights and not resume:
-        with console.stage("find the principal movements"):
-            starting.note_schedule(schedule)
-            starting.translation(nets["encoder"], nets["decoder"], windows, generator)
+    if epochs > 0 and initial_weights == "regression" and not load_weights and not resume:
+        with console.stage("warm start"):
+            note_rates(layerwise_rates)
+            translation(nets["encoder"], nets["decoder"], windows, generator)
     nets = {name: net.to(where) for name, net in nets.items()}
-    with results.opened(folder, __file__, resume):
+    with open_folder(folder, __file__, resume):
         if parallel.rank() == 0:
             settings.save_config(config, __file__, folder / "config.json")
             if load_weights and not resume:
                 weights.keep_weights(nets, weights_files, folder / "weights")
-        page = Running(folder, config, __file__, where, pairs, ranges, judge)
+        page = RunReport(folder, config, __file__, where, pairs, ranges, judge)
         history, stop = History(), interrupt.Stop()
         if epochs > 0:
             with console.stage(f"train on {devices.describe(where)}"):
@@ -317,8 +313,8 @@ def main():
         if stop.clips:
             with console.stage("export"):
                 clips = make_clips(nets, pairs, ranges, len(history.rows))
-                endings = formats.export_endings(export_formats, pairs[export_seq_index][1].path)
-                export.export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
+                endings = export_endings(export_formats, pairs[export_seq_index][1].path)
+                export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
             with console.stage("measure"):
                 page.finish(conversions(nets), len(history.rows), stop.asked)
         console.line(f"All results are in {folder}")

@@ -13,32 +13,19 @@ import sys
 import time
 from pathlib import Path
 
-from common import (
-    augment,
-    checkpoint,
-    console,
-    dataset,
-    devices,
-    errors,
-    evaluation,
-    export,
-    formats,
-    interrupt,
-    losses,
-    mocap,
-    models,
-    parallel,
-    preview,
-    results,
-    saves,
-    settings,
-    starting,
-    synthesis,
-    training,
-    weights,
-)
-from common.history import History
-from common.report.running import Running
+from common.dataset import augment, check_batch_size, load_joint_weights, load_pairs, make_windows, split_into_batches
+from common.evaluation import evaluate
+from common.mocap import check_same_joints, cut_clip, export_endings
+from common.model import generate, losses, vae
+from common.report.run_report import RunReport
+from common.results import checkpoint, preview, saves, weights
+from common.results.clips import clip_range, export_clips
+from common.results.folder import check_run, open_folder
+from common.results.history import History
+from common.runtime import console, devices, errors, interrupt, parallel, settings
+from common.training.schedule import learning_rate
+from common.training.step import Step, count_batches, seed_everything
+from common.training.warm_start.start import deepfake, note_rates
 
 import torch
 
@@ -71,8 +58,9 @@ decoder2_weights_file = "results/weights/decoder2_weights_epoch_600"
 sequence_offset = 2  # frames from one window to the next
 batch_size = 16
 test_percentage = 0.2  # the end of every frame range is held out
-initial_weights = "movements"  # that compute the principal movements of the recording; or "noise"
-schedule = "gentle"  # every layer learns at the rate that it bears; or "step", all at one that falls in steps
+initial_weights = "regression"  # a warm start: weights set by regression before the first step; or "noise"
+schedule = "inverse"  # the learning rate falls as 1 / (1 + epoch / 10); or "step", × 0.316 every 100 epochs
+layerwise_rates = True  # every parameter tensor has a learning rate of its own, relative to ae_learning_rate
 ae_learning_rate = 1e-4
 augment_heading = True  # half of the windows are turned, both dancers by the same angle
 augment_mirror = False  # half of the windows are mirrored, left and right swapped
@@ -117,9 +105,9 @@ def make_models(pose_dims):
     """The encoder of both dancers' poses and a decoder for each dancer."""
     rnn = (ae_rnn_layer_count, ae_rnn_layer_size, ae_rnn_bidirectional, ae_dense_layer_sizes)
     return {
-        "encoder": models.Encoder(pose_dims[0], latent_dim, *rnn),
-        "decoder1": models.Decoder(pose_dims[0], latent_dim, sequence_length, *rnn),
-        "decoder2": models.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
+        "encoder": vae.Encoder(pose_dims[0], latent_dim, *rnn),
+        "decoder1": vae.Decoder(pose_dims[0], latent_dim, sequence_length, *rnn),
+        "decoder2": vae.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
     }
 
 
@@ -128,7 +116,7 @@ def conversions(nets):
     decoders = nets["decoder1"], nets["decoder2"]
     ways = ((0, 0), (1, 1), (0, 1), (1, 0))
     return [
-        synthesis.Conversion(source, target, nets["encoder"], decoders[target], path=source, hold_feet=export_hold_feet)
+        generate.Conversion(source, target, nets["encoder"], decoders[target], path=source, hold_feet=export_hold_feet)
         for source, target in ways
     ]
 
@@ -141,8 +129,8 @@ def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
     noise, chance = augment.split(noise)
     targets = [windows.target(dancer, batch, chance) for dancer in (0, 1)]
     both = torch.cat([target.poses for target in targets])  # (2B, T, D): through the encoder as one batch
-    mu, std = models.latent(*nets["encoder"](both))  # (2B, Z)
-    codes = models.sample(mu, std, noise if noise is None else torch.cat(noise.chunk(2, dim=1))).chunk(2)
+    mu, std = vae.latent(*nets["encoder"](both))  # (2B, Z)
+    codes = vae.sample(mu, std, noise if noise is None else torch.cat(noise.chunk(2, dim=1))).chunk(2)
     norm, pos, quat = 0.0, 0.0, 0.0
     for decoder, code, target in zip((nets["decoder1"], nets["decoder2"]), codes, targets, strict=True):
         parts = losses.pose_losses(decoder(code), target, joint_weights)
@@ -156,13 +144,13 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
     compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
     bfloat16 = devices.pick_precision(precision, windows.train.device)
-    step = training.Step(nets, compute, (2 * latent_dim + augment.CHANCES,), generator, bfloat16)
+    step = Step(nets, compute, (2 * latent_dim + augment.DRAWS,), generator, bfloat16)
     history = History()
     checkpoint_file = folder / "weights" / "checkpoint"
     progress = checkpoint.Progress(checkpoint_file, step, windows, history, config, __file__, checkpoint_minutes)
     if resume:
         progress.resume()
-    elif schedule == "gentle":
+    elif layerwise_rates:
         step.find_rates(windows.train, batch_size)
 
     kept = saves.Saves(progress, model_save_interval)
@@ -173,12 +161,12 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
     for save_look, file in looks:
         kept.add(lambda save_look=save_look: save_look(progress.epoch), file, within_epochs=False)
 
-    batch_count = training.batch_count(windows.train, batch_size)
+    batch_count = count_batches(windows.train, batch_size)
     bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
     with interrupt.caught() as stop, bar:
         for epoch in range(progress.epoch, epochs):
             started = time.perf_counter()
-            step.set_learning_rate(training.learning_rate(epoch, ae_learning_rate, schedule))
+            step.set_learning_rate(learning_rate(epoch, ae_learning_rate, schedule))
             kld_scale = losses.kld_scale(
                 epoch,
                 kld_scale_cycle_duration,
@@ -195,7 +183,7 @@ def train(nets, windows, joint_weights, generator, folder, config, judge, looks)
                     return history, stop
                 if progress.due():
                     kept.checkpoint()
-            for batch in dataset.batches(windows.test, batch_size):
+            for batch in split_into_batches(windows.test, batch_size):
                 tested.add(*step.test(batch, kld_scale))
                 if kept.stopped(stop):  # this part is done anew when the training goes on
                     return history, stop
@@ -229,7 +217,7 @@ def preview_figures(nets, clips, takes):
             (f"dancer {way.source + 1}, recorded", clips[way.source]),
             (
                 f"dancer {way.source + 1} as dancer {way.target + 1}",
-                synthesis.convert_clip(way, clips, takes, sequence_length),
+                generate.convert_clip(way, clips, takes, sequence_length),
             ),
         ]
         for way in conversions(nets)
@@ -240,15 +228,15 @@ def preview_figures(nets, clips, takes):
 def make_clips(nets, pairs, ranges, epoch):
     """Name and motion of each clip: the recording, and each dancer's movement decoded as both dancers."""
     takes = pairs[export_seq_index]
-    start, end = export.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
+    start, end = clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
     length = end - start
-    clips = [mocap.cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
+    clips = [cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
     for dancer, clip in enumerate(clips, 1):
         yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
     for conversion in conversions(nets):
         way = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
         name = f"pred_sequence_{way}_epoch_{epoch}_seq_start_{start}_length_{length}"
-        yield name, synthesis.convert_clip(conversion, clips, takes, sequence_length, export_sample_latent)
+        yield name, generate.convert_clip(conversion, clips, takes, sequence_length, export_sample_latent)
 
 
 def main():
@@ -259,7 +247,7 @@ def main():
     parallel.join(where)
 
     with console.stage("load"):
-        pairs, ranges = formats.load_pairs(
+        pairs, ranges = load_pairs(
             here / mocap_file_path,
             mocap_files,
             mocap_valid_frame_ranges,
@@ -269,12 +257,12 @@ def main():
             mocap_take,
             fbx_backend,
         )
-        mocap.check_same_joints(*pairs[0], "mocap_files: the two dancers share one encoder")
+        check_same_joints(*pairs[0], "mocap_files: the two dancers share one encoder")
         joint_names = pairs[0][1].skeleton.joint_names
-        joint_weights = losses.load_joint_weights(mocap_loss_weights_file, here, joint_names)
+        joint_weights = load_joint_weights(mocap_loss_weights_file, here, joint_names)
 
     with console.stage("segment"):
-        generator = training.seed_everything(random_seed)
+        generator = seed_everything(random_seed)
         nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
         weights_files = {
             "encoder": here / encoder_weights_file,
@@ -287,27 +275,25 @@ def main():
         elif load_weights:
             weights.load_weights(nets, weights_files)
         if epochs > 0:
-            windows = dataset.make_windows(
-                pairs, ranges, [0, 1], sequence_length, sequence_offset, test_percentage, where
-            )
-            dataset.check_batch_size(windows, batch_size)
-            windows.changes = augment.Changes(windows, augment_heading, augment_mirror)
+            windows = make_windows(pairs, ranges, [0, 1], sequence_length, sequence_offset, test_percentage, where)
+            check_batch_size(windows, batch_size)
+            windows.changes = augment.Augmentation(windows, augment_heading, augment_mirror)
             console.line(windows.description(pairs[0][0].fps))
-        results.check_run(epochs, load_weights, export_seq_index, pairs)
-        formats.export_endings(export_formats, pairs[0][1].path)
-        judge = evaluation.Evaluation(pairs, ranges, test_percentage, sequence_length)
+        check_run(epochs, load_weights, export_seq_index, pairs)
+        export_endings(export_formats, pairs[0][1].path)
+        judge = evaluate.Evaluation(pairs, ranges, test_percentage, sequence_length)
 
-    if epochs > 0 and initial_weights == "movements" and not load_weights and not resume:
-        with console.stage("find the principal movements"):
-            starting.note_schedule(schedule)
-            starting.deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
+    if epochs > 0 and initial_weights == "regression" and not load_weights and not resume:
+        with console.stage("warm start"):
+            note_rates(layerwise_rates)
+            deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
     nets = {name: net.to(where) for name, net in nets.items()}
-    with results.opened(folder, __file__, resume):
+    with open_folder(folder, __file__, resume):
         if parallel.rank() == 0:
             settings.save_config(config, __file__, folder / "config.json")
             if load_weights and not resume:
                 weights.keep_weights(nets, weights_files, folder / "weights")
-        page = Running(folder, config, __file__, where, pairs, ranges, judge)
+        page = RunReport(folder, config, __file__, where, pairs, ranges, judge)
         history, stop = History(), interrupt.Stop()
         if epochs > 0:
             with console.stage(f"train on {devices.describe(where)}"):
@@ -317,8 +303,8 @@ def main():
         if stop.clips:
             with console.stage("export"):
                 clips = make_clips(nets, pairs, ranges, len(history.rows))
-                endings = formats.export_endings(export_formats, pairs[export_seq_index][0].path)
-                export.export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
+                endings = export_endings(export_formats, pairs[export_seq_index][0].path)
+                export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
             with console.stage("measure"):
                 page.finish(conversions(nets), len(history.rows), stop.asked)
         console.line(f"All results are in {folder}")

@@ -1,35 +1,13 @@
-"""What the tests share: where things are, a duet small enough to train on in a second, and starting a script."""
+"""Fixtures that all tests share."""
 
-import dataclasses
-import importlib.util
-import os
 import subprocess
 import sys
-from pathlib import Path
+
+from common.mocap import bvh
+from helpers.project import PROJECT, RECORDINGS, TINY, write_body
 
 import numpy as np
 import pytest
-
-PROJECT = Path(__file__).resolve().parents[1]
-RECORDINGS = PROJECT.parent / "shared" / "data"
-SCRIPTS = ("vae_rnn", "vae_rnn_deepfake")
-TINY = {
-    "epochs": 2,
-    "latent_dim": 4,
-    "sequence_length": 8,
-    "ae_rnn_layer_size": 6,
-    "ae_dense_layer_sizes": [10],
-    "model_save_interval": 1,
-    "export_seq_start": 10,
-    "export_seq_length": 40,
-    "export_mix_seq_start": 0,
-    "view_size": 1.0,
-    "device": "cpu",
-    "show_history": False,
-    "open_report": False,
-}
-
-sys.path.insert(0, str(PROJECT))  # the tests may be started from any folder
 
 
 @pytest.fixture(scope="session")
@@ -52,77 +30,6 @@ def project():
     return PROJECT
 
 
-BODY = """\
-HIERARCHY
-ROOT Hips
-{
-  OFFSET 0 90 0
-  CHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation
-  JOINT Spine
-  {
-    OFFSET 0 25 0
-    CHANNELS 3 Zrotation Xrotation Yrotation
-    JOINT LeftArm
-    {
-      OFFSET 15 20 0
-      CHANNELS 3 Zrotation Xrotation Yrotation
-      End Site
-      {
-        OFFSET 55 0 0
-      }
-    }
-    JOINT RightArm
-    {
-      OFFSET -15 20 0
-      CHANNELS 3 Zrotation Xrotation Yrotation
-      End Site
-      {
-        OFFSET -55 0 0
-      }
-    }
-    JOINT Head
-    {
-      OFFSET 0 30 0
-      CHANNELS 3 Yrotation Xrotation Zrotation
-      End Site
-      {
-        OFFSET 0 15 0
-      }
-    }
-  }
-  JOINT LeftLeg
-  {
-    OFFSET 10 0 0
-    CHANNELS 3 Zrotation Xrotation Yrotation
-    End Site
-    {
-      OFFSET 0 -90 5
-    }
-  }
-  JOINT RightLeg
-  {
-    OFFSET -10 0 0
-    CHANNELS 3 Zrotation Xrotation Yrotation
-    End Site
-    {
-      OFFSET 0 -90 5
-    }
-  }
-}
-"""
-
-
-def write_body(path, frame_count=100, fps=50, phase=0.0, body=BODY):
-    """A swaying body as BVH; returns its channel values (T, C)."""
-    channels = sum(int(line.split()[1]) for line in body.splitlines() if line.strip().startswith("CHANNELS"))
-    time = np.arange(frame_count)[:, None] / fps
-    values = 40 * np.sin(time * np.linspace(1, 3, channels) + np.arange(channels) + phase)
-    values[:, 1] = 90 + values[:, 1] / 10
-    rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in values)
-    path.write_text(f"{body}MOTION\nFrames: {frame_count}\nFrame Time: {1 / fps:.6f}\n{rows}\n", encoding="utf-8")
-    return values
-
-
 @pytest.fixture
 def duet(tmp_path):
     """A folder with the takes one.bvh and two.bvh, 100 frames each."""
@@ -142,58 +49,6 @@ def tiny(duet):
     }
 
 
-def arguments(name, settings):
-    """Command line settings of a script, without what only the other one has."""
-    return [f"--{key}={value}" for key, value in settings.items() if name == "vae_rnn" or "mix" not in key]
-
-
-def start_script(name, settings, cwd=None, script_folder=PROJECT, **environment):
-    """Run a script in a process of its own, without a display."""
-    keep = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    return subprocess.run(
-        [sys.executable, str(script_folder / f"{name}.py"), *arguments(name, settings)],
-        cwd=cwd,
-        env=keep | {"PYTHONIOENCODING": "utf-8"} | environment,
-        capture_output=True,
-        encoding="utf-8",
-        errors="backslashreplace",  # of a run that was told to write another encoding
-        stdin=subprocess.DEVNULL,
-        timeout=600,
-    )
-
-
-def load_script(name):
-    """A script as a fresh module, its constants as written."""
-    spec = importlib.util.spec_from_file_location(name, PROJECT / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run_here(name, settings, monkeypatch):
-    """Run a script in this process, as `python <name>.py` would; returns its exit code."""
-    from common import errors
-
-    module = load_script(name)
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, settings)])
-    try:
-        errors.run(module.main)
-    except SystemExit as stop:
-        return stop.code
-    return 0
-
-
-def positions(take):
-    """Joint positions of a take as a NumPy array (T, J, 3)."""
-    from common import kinematics
-
-    return kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton).numpy()
-
-
-def with_rotations(take, rot_local):
-    return dataclasses.replace(take, rot_local=np.ascontiguousarray(rot_local))
-
-
 @pytest.fixture(scope="session")
 def ufbx():
     """Reads a file with ufbx, in a process of its own: a dict of what ufbx_child.py finds."""
@@ -202,7 +57,7 @@ def ufbx():
 
     def read(path):
         out = path.with_suffix(".npz")
-        child = PROJECT / "tests" / "ufbx_child.py"
+        child = PROJECT / "tests" / "helpers" / "ufbx_child.py"
         done = subprocess.run([sys.executable, child, path, out], capture_output=True, encoding="utf-8", timeout=300)
         assert done.returncode == 0, done.stderr
         with np.load(out) as file:
@@ -214,7 +69,6 @@ def ufbx():
 @pytest.fixture
 def body(tmp_path):
     """A take of 12 joints and 40 frames that has not been in an FBX file."""
-    from common import bvh
 
     write_body(tmp_path / "body.bvh", 40)
     return bvh.load_bvh(tmp_path / "body.bvh")

@@ -7,12 +7,13 @@ import pickle
 import sys
 from pathlib import Path
 
-from common import console, errors, export
+from common.results import clips
+from common.runtime import console, errors
+from helpers.mistakes import ELSEWHERE, MISTAKES, NOTES, edit, pickle_payload
+from helpers.project import PROJECT, SCRIPTS, run_here, start_script
 
 import pytest
 import torch
-from conftest import PROJECT, SCRIPTS, run_here, start_script
-from mistakes import ELSEWHERE, MISTAKES, NOTES, edit, pickle_payload
 
 RUN, TOLD_AT = set(), set()  # entries of the tables, and the places (file, line) that their messages come from
 
@@ -61,7 +62,7 @@ def test_what_stops_nothing_is_noted(noted, tiny, duet, monkeypatch, capsys):
         write(message)
 
     monkeypatch.setattr(console, "note", note)
-    monkeypatch.setattr(export, "export_clip", lambda *_: None)
+    monkeypatch.setattr(clips, "export_clip", lambda *_: None)
     assert run_here("vae_rnn", tiny | {"epochs": 1, "batch_size": 8} | settings, monkeypatch) == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert any(all(word in line for word in words) for line in notes), notes
@@ -145,7 +146,7 @@ def test_the_project_folder_is_left_as_it_was(tiny, duet, monkeypatch):
 
 def test_a_setting_without_a_value(monkeypatch, capsys):
     for argument in ("--epochs", "epochs=3", "-e", "--", "\x1b[2J"):
-        monkeypatch.setattr("conftest.arguments", lambda *_, given=argument: [given])
+        monkeypatch.setattr("helpers.project.arguments", lambda *_, given=argument: [given])
         assert run_here("vae_rnn", {}, monkeypatch) == 2
         told = capsys.readouterr().err
         assert told.startswith(f"\nerror: cannot read the argument {argument!r}: settings are given as --name=value")

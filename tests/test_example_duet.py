@@ -7,7 +7,8 @@ whom is measured on joint positions.
 import importlib.util
 from pathlib import Path
 
-from common import formats, kinematics, quaternion
+from common.mocap import load_mocap, save_mocap
+from common.motion import kinematics, quaternion
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ FLOOR = [X, Z]
 
 @pytest.fixture(scope="module")
 def takes():
-    return {name: formats.load_mocap(FOLDER / f"{name}.bvh") for name in DANCERS}
+    return {name: load_mocap(FOLDER / f"{name}.bvh") for name in DANCERS}
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,8 @@ def test_the_script_makes_these_files(takes, tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name, made in module.make_duet().items():
-        formats.save_mocap(made, tmp_path / f"{name}.bvh")
-        made = formats.load_mocap(tmp_path / f"{name}.bvh")
+        save_mocap(made, tmp_path / f"{name}.bvh")
+        made = load_mocap(tmp_path / f"{name}.bvh")
         np.testing.assert_allclose(made.skeleton.rest_offsets, takes[name].skeleton.rest_offsets)
         np.testing.assert_allclose(made.root_pos, takes[name].root_pos, atol=1e-3)
         apart = 2 * quaternion.half_angle(torch.from_numpy(made.rot_local), torch.from_numpy(takes[name].rot_local))

@@ -1,8 +1,7 @@
 import re
 
-from common import settings
-
-from conftest import PROJECT, SCRIPTS, load_script
+from common.runtime import settings
+from helpers.project import PROJECT, SCRIPTS, load_script
 
 TEXT = (PROJECT / "README.md").read_text(encoding="utf-8")
 

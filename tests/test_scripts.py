@@ -7,12 +7,13 @@ import json
 import re
 import shutil
 
-from common import fbx, formats, kinematics
+from common.mocap import fbx, load_mocap, save_mocap
+from common.motion import kinematics
+from helpers.project import PROJECT, SCRIPTS, positions, run_here, start_script
 
 import numpy as np
 import pytest
 import torch
-from conftest import PROJECT, SCRIPTS, positions, run_here, start_script
 from PIL import Image
 
 CLIPS = {
@@ -75,10 +76,10 @@ def test_a_script_leaves_every_result(name, tiny, duet):
 
 
 def check_clips(duet, name):
-    takes = {dancer: formats.load_mocap(duet / f"{file}.bvh") for dancer, file in (("1", "one"), ("2", "two"))}
+    takes = {dancer: load_mocap(duet / f"{file}.bvh") for dancer, file in (("1", "one"), ("2", "two"))}
     for clip in CLIPS[name]:
         clip_path = duet / "results/anims" / clip
-        exported = formats.load_mocap(clip_path.with_suffix(".bvh"))
+        exported = load_mocap(clip_path.with_suffix(".bvh"))
         dancer = re.findall(r"dancer(\d)", clip)[-1:] or ["2"]  # the body that moves
         take = takes[dancer[0]]
         assert exported.skeleton.joint_names == take.skeleton.joint_names
@@ -90,7 +91,7 @@ def check_clips(duet, name):
             np.testing.assert_allclose(positions(exported), positions(take)[10:50], atol=1e-4)
         with Image.open(clip_path.with_suffix(".gif")) as image:
             assert image.size == (100, 100)
-    root = {clip: formats.load_mocap(duet / f"results/anims/{clip}.bvh").root_pos for clip in CLIPS[name]}
+    root = {clip: load_mocap(duet / f"results/anims/{clip}.bvh").root_pos for clip in CLIPS[name]}
     if name == "vae_rnn":
         for clip in CLIPS[name][2:]:
             np.testing.assert_allclose(root[clip], takes["2"].root_pos[10:50], atol=1e-4)
@@ -105,7 +106,7 @@ def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, d
     for hold in (True, False):
         assert run_here(name, tiny | {"epochs": 1, "export_hold_feet": hold}, monkeypatch) == 0
         files = (duet / "results/anims").glob("*.bvh")
-        clips = {file.stem: formats.load_mocap(file).root_pos for file in files}
+        clips = {file.stem: load_mocap(file).root_pos for file in files}
         measures = json.loads((duet / "results/histories/metrics_1.json").read_text(encoding="utf-8"))
         found.append((clips, [row["figures"][-1] for row in measures["rows"]]))
     (held, slides), (free, slid) = found
@@ -120,7 +121,7 @@ def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, d
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_weights_make_the_clips_again(name, tiny, duet, monkeypatch, capsys):
     assert run_here(name, tiny, monkeypatch) == 0
-    first = {clip: positions(formats.load_mocap(duet / f"results/anims/{clip}.bvh")) for clip in CLIPS[name]}
+    first = {clip: positions(load_mocap(duet / f"results/anims/{clip}.bvh")) for clip in CLIPS[name]}
     files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
     again = tiny | files | {"load_weights": True, "epochs": 0}
     for run in (1, 2):  # the weights are still in their place after their run was moved aside
@@ -129,7 +130,7 @@ def test_weights_make_the_clips_again(name, tiny, duet, monkeypatch, capsys):
         for clip in CLIPS[name]:
             if "randwalk" not in clip:
                 made = duet / "results/anims" / f"{clip.replace('epoch_2', 'epoch_0')}.bvh"
-                np.testing.assert_allclose(positions(formats.load_mocap(made)), first[clip], atol=1e-3)
+                np.testing.assert_allclose(positions(load_mocap(made)), first[clip], atol=1e-3)
     assert "epoch" not in capsys.readouterr().out.split("--- segment")[-1].split("--- export")[0]
 
 
@@ -192,7 +193,7 @@ def test_several_pairs_ranges_and_dancers_of_different_skeletons(tiny, duet, mon
         assert run_here(name, several, monkeypatch) == 0
     different = tiny | {"mocap_files": [["one.bvh", "other.bvh"]]}
     assert run_here("vae_rnn", different, monkeypatch) == 0
-    exported = formats.load_mocap(duet / "results/anims/pred_sequence_dancer2_epoch_2_seq_start_10_length_40.bvh")
+    exported = load_mocap(duet / "results/anims/pred_sequence_dancer2_epoch_2_seq_start_10_length_40.bvh")
     assert "L_Leg" in exported.skeleton.joint_names
     capsys.readouterr()
     assert run_here("vae_rnn_deepfake", different, monkeypatch) == 2
@@ -211,9 +212,9 @@ def test_clips_are_cut_to_what_the_take_has(tiny, duet, monkeypatch):
 @pytest.fixture
 def fbx_duet(duet):
     """The takes one.fbx and two.fbx, and both in both.fbx, beside the BVH files."""
-    takes = [formats.load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
+    takes = [load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
     for take, name in zip(takes, ("one", "two"), strict=True):
-        formats.save_mocap(take, duet / f"{name}.fbx")
+        save_mocap(take, duet / f"{name}.fbx")
     renamed = [f"B:{name}" for name in takes[1].skeleton.joint_names]
     other = dataclasses.replace(takes[1], skeleton=dataclasses.replace(takes[1].skeleton, joint_names=renamed))
     fbx.save_fbx([takes[0], other], duet / "both.fbx")
@@ -225,10 +226,10 @@ def fbx_duet(duet):
 def test_fbx_in_and_out(name, formats_out, tiny, fbx_duet, monkeypatch):
     files = {"mocap_files": [["one.fbx", "two.fbx"]], "export_formats": formats_out, "model_save_interval": 9}
     assert run_here(name, tiny | files, monkeypatch) == 0
-    recorded = [formats.load_mocap(fbx_duet / f"{take}.fbx") for take in ("one", "two")]
+    recorded = [load_mocap(fbx_duet / f"{take}.fbx") for take in ("one", "two")]
     for clip in CLIPS[name]:
         for ending in formats_out or ["fbx"]:
-            exported = formats.load_mocap(fbx_duet / "results/anims" / f"{clip}.{ending}")
+            exported = load_mocap(fbx_duet / "results/anims" / f"{clip}.{ending}")
             take = recorded[int((re.findall(r"dancer(\d)", clip)[-1:] or ["2"])[0]) - 1]
             assert exported.skeleton.joint_names == take.skeleton.joint_names
             assert (exported.frame_count, exported.fps) == (40, pytest.approx(50))
@@ -243,9 +244,9 @@ def test_two_skeletons_of_one_file_are_a_pair(tiny, fbx_duet, monkeypatch, capsy
     for name, files in itertools.product(SCRIPTS, pairs):  # namespaces may differ, also in the deepfake
         assert run_here(name, tiny | {"mocap_files": [files]}, monkeypatch) == 0
         clip = "orig_sequence_dancer2_index_0_seq_start_10_length_40.fbx"
-        exported = formats.load_mocap(fbx_duet / "results/anims" / clip)
+        exported = load_mocap(fbx_duet / "results/anims" / clip)
         assert exported.skeleton.joint_names[0] == "B:Hips"
-        expected = positions(formats.load_mocap(fbx_duet / "two.fbx"))[10:50]
+        expected = positions(load_mocap(fbx_duet / "two.fbx"))[10:50]
         np.testing.assert_allclose(positions(exported), expected, atol=1e-3)
 
 
@@ -293,6 +294,6 @@ def test_the_real_duet(name, recordings, tiny, tmp_path):
     assert done.returncode == 0, done.stderr
     for dancer in (1, 2):
         clip = f"orig_sequence_dancer{dancer}_index_0_seq_start_1650_length_40.bvh"
-        exported = formats.load_mocap(tmp_path / "results/anims" / clip)
-        recorded = formats.load_mocap(recordings / "duets" / f"cmu_salsa_{59 + dancer}_12.bvh")
+        exported = load_mocap(tmp_path / "results/anims" / clip)
+        recorded = load_mocap(recordings / "duets" / f"cmu_salsa_{59 + dancer}_12.bvh")
         np.testing.assert_allclose(positions(exported), positions(recorded)[1650:1690], atol=1e-5)

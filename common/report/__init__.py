@@ -5,9 +5,9 @@ It holds everything it shows and loads nothing: it opens from disk, without a ne
 
 from pathlib import Path
 
-from common.files import write_text
 from common.report import clips as motion
 from common.report import contents, page
+from common.runtime.files import write_text
 
 FILE_NAME = "report.html"
 

@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-from common import console, errors, report
-from common.errors import InputError
-from common.results import RESULT_FOLDERS
+from common import report
+from common.results.folder import RESULT_FOLDERS
+from common.runtime import console, errors
+from common.runtime.errors import InputError
 
 USAGE = "usage: python -m common.report RESULTS_FOLDER, as results or results/previous/<time>_<script>"
 

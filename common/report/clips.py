@@ -8,10 +8,11 @@ import dataclasses
 import math
 from pathlib import Path
 
-from common import formats, kinematics, mocap
-from common.errors import InputError
-from common.render import LEFT, RIGHT, side_of_name, turn_upright, words
+from common.mocap import ENDINGS, joint_names, load_mocap, rescale
+from common.motion import kinematics
+from common.motion.facing import turn_upright
 from common.report import presets
+from common.runtime.errors import InputError
 
 import numpy as np
 
@@ -55,14 +56,14 @@ def _read_all(folder, config, run, problems):
     """The clips [(name, Mocap), ...] of a folder, in cm. One that is there as FBX and BVH counts once."""
     files = {}
     for path in sorted(folder.glob("*")):  # FBX says its unit and its axes itself, so it replaces the BVH
-        if path.suffix.lower() in formats.ENDINGS and not path.name.startswith("."):
+        if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
             files.setdefault(path.stem, []).append(path)
     clips = []
     for name, paths in files.items():
-        paths.sort(key=lambda path: formats.ENDINGS.index(path.suffix.lower()))
+        paths.sort(key=lambda path: ENDINGS.index(path.suffix.lower()))
         for path in paths:
             try:
-                clips.append((name, _in_centimetres(formats.load_mocap(path), name, config, run)))
+                clips.append((name, _in_centimetres(load_mocap(path), name, config, run)))
                 break
             except (InputError, OSError) as error:
                 problems.append(f"{path.name} cannot be read: {error}")
@@ -78,7 +79,7 @@ def _in_centimetres(take, name, config, run):
     except (TypeError, KeyError, IndexError, ValueError):
         scale = config.get("mocap_pos_scale", 1.0)
     fits = isinstance(scale, (int, float)) and 1e-6 < scale < 1e6
-    return mocap.rescale(take, float(scale)) if fits else take
+    return rescale(take, float(scale)) if fits else take
 
 
 def _with_one_up_axis(named, config):
@@ -165,11 +166,9 @@ def _skeleton_number(skeleton, skeletons):
 def describe(skeleton):
     """What the stage has to know of a body: {"names", "parents", "sides", "hips", "head", "marks"}."""
     names, parents = skeleton.joint_names, skeleton.parents.tolist()
-    sides = []
-    for name, parent in zip(names, parents, strict=True):
-        side = {LEFT: 1, RIGHT: 2}.get(side_of_name(name), 0)
-        sides.append(side or (sides[parent] if parent >= 0 else 0))
-    heads = [joint for joint, name in enumerate(names) if words(name)[-1:] == ["head"]]
+    numbers = {"left": 1, "right": 2, None: 0}
+    sides = [numbers[side] for side in joint_names.sides(skeleton)]
+    heads = [joint for joint, name in enumerate(names) if joint_names.words(name)[-1:] == ["head"]]
     return {
         "names": names,
         "parents": parents,
@@ -186,7 +185,11 @@ def _marks(names, parents, sides, hips):
     def find(side, *wanted):
         for word in wanted:
             for joint, name in enumerate(names):
-                if sides[joint] == side and word in " ".join(words(name)) and "nub" not in words(name):
+                if (
+                    sides[joint] == side
+                    and word in " ".join(joint_names.words(name))
+                    and "nub" not in joint_names.words(name)
+                ):
                     return [joint]
         return []
 

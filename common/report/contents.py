@@ -8,8 +8,8 @@ import csv
 import re
 import time
 
-from common import files
 from common.report import latent as latent_map
+from common.runtime import files
 
 MOST_ROWS = 2000  # of a curve; more than a screen has columns
 LONGEST = 300  # characters of a text that is shown in a sentence

@@ -9,10 +9,12 @@ import math
 import zipfile
 from pathlib import Path
 
-from common import dataset, kinematics, quaternion, synthesis
-from common.files import whole_file
-from common.render import turn_upright
+from common.dataset import border_frame
+from common.model import generate
+from common.motion import kinematics, quaternion
+from common.motion.facing import turn_upright
 from common.report.clips import base64_of, quantised
+from common.runtime.files import whole_file
 
 import numpy as np
 import torch
@@ -146,7 +148,7 @@ def _grids(ranges, test_percentage, sequence_length, step):
     found = []
     for pair, pair_ranges in enumerate(ranges):
         for start, end in pair_ranges:
-            border = dataset.border(start, end, test_percentage)
+            border = border_frame(start, end, test_percentage)
             for held_out, first, last in ((0, start, border), (1, border, end)):
                 if last - first >= sequence_length:
                     found.append(((pair, (start, end)), np.arange(first, last - sequence_length + 1, step), held_out))
@@ -179,7 +181,7 @@ def _codes(encoder, take, frame_range, starts, sequence_length):
     signs = quaternion.continuous_signs(rot_local)  # no copy of a long take is made, only of its windows
     frames = torch.from_numpy(starts - start)[:, None] + torch.arange(sequence_length)
     windows = (rot_local[frames] * signs[frames].unsqueeze(-1)).flatten(2).float()  # (P, T, D)
-    return synthesis.encode_windows(encoder, windows).numpy()
+    return generate.encode_windows(encoder, windows).numpy()
 
 
 def _plain(name):

@@ -7,8 +7,8 @@ Shapes: T frames. Lengths in cm, Y up, angles in degrees; a dancer's left is +X,
 named curves (T,), as NEUTRAL in `make_example_duet.py` lists them.
 """
 
-from common import quaternion
 from common.mocap import Mocap, Skeleton
+from common.motion import quaternion
 
 import numpy as np
 import torch

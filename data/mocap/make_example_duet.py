@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from common import formats
+from common.mocap import save_mocap
 from data.mocap.example_duet_body import BODIES, FPS, dance, minimum_jerk, to_room
 
 import numpy as np
@@ -277,7 +277,7 @@ def main():
     for name, mocap in make_duet().items():
         for ending in (".fbx", ".bvh"):
             path = Path(__file__).resolve().with_name(name + ending)
-            formats.save_mocap(mocap, path)
+            save_mocap(mocap, path)
             print(f"wrote {path}")
 
 

@@ -21,12 +21,24 @@ PROJECT = FOLDER.parents[1]
 RECORDINGS = PROJECT.parent / "shared" / "data" / "duets"
 sys.path[:0] = [str(FOLDER.parent), str(PROJECT)]
 
-from common import dataset, devices, export, formats, mocap, synthesis  # noqa: E402
-from common.mocap import Mocap, Skeleton  # noqa: E402
+from common.dataset import (
+    make_windows,
+    poses_of,
+)
+from common.mocap import (
+    Mocap,
+    Skeleton,
+    cut,
+    load_mocap,
+    save_mocap,
+)
+from common.model import generate
+from common.results.clips import export_clip
+from common.runtime import devices
+from helpers.project import load_script
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from conftest import load_script  # noqa: E402
+import numpy as np
+import torch
 
 SCRIPTS = ("vae_rnn", "vae_rnn_deepfake")
 FORMATS = ("float32", "bfloat16")
@@ -129,7 +141,7 @@ def training_steps(takes, options):
         cells = [f"{worker.median():.0f} ({min(worker.times):.0f})" for worker in workers]
         shorter = [cells[2], f"{plain / workers[2].median():.2f}"] if half else ["no gain here", ""]
         row(f"  {name}", *cells[:2], f"{plain / ours:.2f}", *shorter)
-        windows = (min(formats.load_mocap(take).frame_count for take in takes) * 0.8 - 64) / 2
+        windows = (min(load_mocap(take).frame_count for take in takes) * 0.8 - 64) / 2
         row("    an epoch of it, s", *(f"{worker.median() * windows / 16 / 1000:.0f}" for worker in workers[:2]))
         row("    memory of the process, MB", *(f"{worker.megabytes:.0f}" for worker in workers[:2]))
         for worker in workers:
@@ -153,7 +165,7 @@ def batch_sizes(takes):
 
 def share(name, takes, milliseconds):
     """How near a step is to what the machine can multiply."""
-    joints = [formats.load_mocap(take).skeleton.joint_count for take in takes]
+    joints = [load_mocap(take).skeleton.joint_count for take in takes]
     needed = gigaflops_of_step(name, load_script(name), [4 * count for count in joints])
     rate = product_rate()
     reached = needed / milliseconds * 1000
@@ -211,14 +223,14 @@ def processes(takes):
             times = [torchrun_step(name, takes, count, batch_size) for count in (1, 2)]
             row(f"  {name}, batch {batch_size}", *(f"{value:.0f}" for value in times), f"{times[0] / times[1]:.2f}")
         script = load_script(name)
-        nets = script.make_models([4 * formats.load_mocap(take).skeleton.joint_count for take in takes])
+        nets = script.make_models([4 * load_mocap(take).skeleton.joint_count for take in takes])
         count = sum(parameter.numel() for net in nets.values() for parameter in net.parameters())
         row("    gradients that every process sends a step, MB", f"{4 * count / 1e6:.1f}")
 
 
 def torchrun_step(name, takes, count, batch_size):
     """Milliseconds a step in a run of the script itself, in the fastest of its epochs."""
-    frames = min(formats.load_mocap(take).frame_count for take in takes)
+    frames = min(load_mocap(take).frame_count for take in takes)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}"]
         settings = {
@@ -253,20 +265,20 @@ def torchrun_step(name, takes, count, batch_size):
 
 def waiting(takes):
     row("seconds, median (least) of several", "seconds")
-    loaded = [timed(f"  load {Path(take).name}", lambda take=take: formats.load_mocap(take)) for take in takes]
+    loaded = [timed(f"  load {Path(take).name}", lambda take=take: load_mocap(take)) for take in takes]
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder) / "large.fbx"
-        formats.save_mocap(synthetic(10_000, 120), large)
-        timed(f"  load an FBX of {large.stat().st_size / 1e6:.0f} MB", lambda: formats.load_mocap(large))
+        save_mocap(synthetic(10_000, 120), large)
+        timed(f"  load an FBX of {large.stat().st_size / 1e6:.0f} MB", lambda: load_mocap(large))
         ranges = [[(0, loaded[0].frame_count)]]
         cpu = devices.pick_device("cpu")
-        timed("  dataset", lambda: dataset.make_windows([loaded], ranges, [0, 1], 64, 2, 0.2, cpu))
+        timed("  dataset", lambda: make_windows([loaded], ranges, [0, 1], 64, 2, 0.2, cpu))
         nets = load_script("vae_rnn").make_models([4 * take.skeleton.joint_count for take in loaded])
-        clip = mocap.cut(loaded[0], 0, 1000)
+        clip = cut(loaded[0], 0, 1000)
 
         def predict():
-            codes = synthesis.encode(nets["encoder"], dataset.poses_of(clip), 64)
-            return synthesis.decode(nets["decoder"], codes, clip.frame_count)
+            codes = generate.encode(nets["encoder"], poses_of(clip), 64)
+            return generate.decode(nets["decoder"], codes, clip.frame_count)
 
         timed("  predict 1000 frames", predict)
         ending = Path(takes[0]).suffix
@@ -274,9 +286,7 @@ def waiting(takes):
             take = clip_at(loaded[0], fps)
             timed(
                 f"  clip of 1000 frames at {fps} fps, GIF and {ending}",
-                lambda take=take, ending=ending: export.export_clip(
-                    take, Path(folder), "clip", [ending], "builtin", VIEW
-                ),
+                lambda take=take, ending=ending: export_clip(take, Path(folder), "clip", [ending], "builtin", VIEW),
             )
             row("    the GIF, MB", f"{(Path(folder) / 'clip.gif').stat().st_size / 1e6:.2f}")
     for name in SCRIPTS:
@@ -295,7 +305,7 @@ def timed(what, function, count=7):
 
 def clip_at(take, fps):
     """1000 frames as if they had been recorded at another rate."""
-    return Mocap(**{**vars(mocap.cut(take, 0, 1000)), "fps": float(fps)})
+    return Mocap(**{**vars(cut(take, 0, 1000)), "fps": float(fps)})
 
 
 def first_step(name):

@@ -4,7 +4,7 @@
         [--scripts vae_rnn ...] [--recipes plain ours ...] [--set name=value ...] [--marks 0.1 0.5]
 
 Every run trains for so many minutes, of which loading and measuring are no part, and is then measured on the held-out
-part as a run of the scripts is. "plain" is the published recipe on a plain training step (tests/plain_training.py);
+part as a run of the scripts is. "plain" is the published recipe on the plain step of tests/helpers/plain_training.py;
 "step" the same recipe on the toolkit's own step; "ours" has the scripts' defaults, `--set` changes them. With
 `--at_once 2`, two runs share the machine, with half of its cores each. The recordings are the salsa takes at 60 frames
 a second where they are there, and else the bundled duet.
@@ -30,12 +30,29 @@ PROJECT = FOLDER.parents[1]
 RECORDINGS = PROJECT.parent / "shared" / "data" / "duets"
 sys.path[:0] = [str(FOLDER.parent), str(PROJECT)]
 
-from common import augment, dataset, evaluation, formats, losses, starting, training  # noqa: E402
+from common.dataset import (
+    augment,
+    load_pairs,
+    make_windows,
+    split_into_batches,
+)
+from common.evaluation import evaluate
+from common.model import losses
+from common.training.schedule import learning_rate
+from common.training.step import (
+    Step,
+    count_batches,
+    seed_everything,
+)
+from common.training.warm_start.start import (
+    deepfake,
+    translation,
+)
+from helpers import plain_training
+from helpers.project import load_script
 
-import plain_training  # noqa: E402
-import torch  # noqa: E402
-from bench import machine  # noqa: E402
-from conftest import load_script  # noqa: E402
+import torch
+from bench import machine
 
 SALSA = ("01", "02", "12")
 PUBLISHED = {"initial_weights": "noise", "schedule": "step", "ae_learning_rate": 1e-4, "ae_quat_loss_scale": 1.0}
@@ -103,20 +120,20 @@ def one_run(job):
     vars(script).update(settings)
     pairs, ranges = load(script, job)
     device = torch.device("cpu")
-    deepfake = job["script"] == "vae_rnn_deepfake"
-    targets = [0, 1] if deepfake else [1]
+    is_deepfake = job["script"] == "vae_rnn_deepfake"
+    targets = [0, 1] if is_deepfake else [1]
     shape = script.sequence_length, script.sequence_offset, script.test_percentage
-    windows = dataset.make_windows(pairs, ranges, targets, *shape, device)
-    judge = evaluation.Evaluation(pairs, ranges, script.test_percentage, script.sequence_length)
-    generator = training.seed_everything(job["seed"])
+    windows = make_windows(pairs, ranges, targets, *shape, device)
+    judge = evaluate.Evaluation(pairs, ranges, script.test_percentage, script.sequence_length)
+    generator = seed_everything(job["seed"])
     make = plain if job["recipe"] == "plain" else ours
     limit, spent, steps, marks = 60 * job["minutes"], 0.0, 0, []
     ends = sorted({*[limit * mark for mark in job["marks"]], limit})
     began = time.perf_counter()
-    nets, step = make(script, deepfake, windows, generator)
+    nets, step = make(script, is_deepfake, windows, generator)
     while ends:
-        for batch in dataset.batches(windows.train, script.batch_size, generator):
-            step(batch, steps // training.batch_count(windows.train, script.batch_size))
+        for batch in split_into_batches(windows.train, script.batch_size, generator):
+            step(batch, steps // count_batches(windows.train, script.batch_size))
             steps += 1
             spent += time.perf_counter() - began
             began = time.perf_counter()
@@ -141,10 +158,10 @@ def load(script, job):
     """The recordings."""
     if job["bundled"]:
         folder, files = PROJECT / script.mocap_file_path, script.mocap_files
-        return formats.load_pairs(folder, files, [[[0, -1]]] * len(files), 1.0, None, None, None, "builtin")
+        return load_pairs(folder, files, [[[0, -1]]] * len(files), 1.0, None, None, None, "builtin")
     files = [[f"cmu_salsa_{number}_{take}.bvh" for number in (60, 61)] for take in SALSA[: job["takes"]]]
     with contextlib.redirect_stdout(io.StringIO()):
-        found = formats.load_pairs(RECORDINGS, files, [[[10, -1]]] * len(files), 150.0, None, None, None, "builtin")
+        found = load_pairs(RECORDINGS, files, [[[10, -1]]] * len(files), 150.0, None, None, None, "builtin")
     pairs = [tuple(every_second_frame(take) for take in pair) for pair in found[0]]
     return pairs, [[(5, take.frame_count)] for take, _ in pairs]
 
@@ -154,10 +171,10 @@ def every_second_frame(take):
     return dataclasses.replace(take, rot_local=take.rot_local[::2], root_pos=take.root_pos[::2], fps=take.fps / 2)
 
 
-def plain(script, deepfake, windows, generator):
+def plain(script, is_deepfake, windows, generator):
     """The published recipe: nets, and a step that takes a batch and the epoch."""
     dims = [poses.shape[1] for poses in windows.poses]
-    name = "vae_rnn_deepfake" if deepfake else "vae_rnn"
+    name = "vae_rnn_deepfake" if is_deepfake else "vae_rnn"
     rnn = script.ae_rnn_layer_count, script.ae_rnn_layer_size, script.ae_rnn_bidirectional, script.ae_dense_layer_sizes
     nets = plain_training.make_nets(name, dims, script.latent_dim, script.sequence_length, *rnn)
     optimiser = torch.optim.Adam([p for net in nets.values() for p in net.parameters()], lr=script.ae_learning_rate)
@@ -165,11 +182,11 @@ def plain(script, deepfake, windows, generator):
 
     def step(batch, epoch):
         pair = windows.pair_of_frame[batch]
-        noise = torch.randn(len(batch), *((2,) if deepfake else ()), script.latent_dim, generator=generator)
+        noise = torch.randn(len(batch), *((2,) if is_deepfake else ()), script.latent_dim, generator=generator)
         poses = [windows.gather(dancer, batch) for dancer in (0, 1)]
         offsets = [windows.offsets[dancer][pair] for dancer in (0, 1)]
         for group in optimiser.param_groups:
-            group["lr"] = training.learning_rate(epoch, script.ae_learning_rate, "step")
+            group["lr"] = learning_rate(epoch, script.ae_learning_rate, "step")
         optimiser.zero_grad()
         scale = kld_scale(script, epoch)
         plain_training.PLAIN[name](nets, poses, offsets, windows.parents, weights, noise, scale)[0].backward()
@@ -178,23 +195,23 @@ def plain(script, deepfake, windows, generator):
     return nets, step
 
 
-def ours(script, deepfake, windows, generator):
+def ours(script, is_deepfake, windows, generator):
     """The scripts' recipe."""
-    windows.changes = augment.Changes(windows, script.augment_heading, script.augment_mirror)
+    windows.changes = augment.Augmentation(windows, script.augment_heading, script.augment_mirror)
     nets = script.make_models([poses.shape[1] for poses in windows.poses])
-    if script.initial_weights == "movements" and deepfake:
-        starting.deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
-    elif script.initial_weights == "movements":
-        starting.translation(nets["encoder"], nets["decoder"], windows, generator)
+    if script.initial_weights == "regression" and is_deepfake:
+        deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
+    elif script.initial_weights == "regression":
+        translation(nets["encoder"], nets["decoder"], windows, generator)
     weights = torch.ones(len(windows.parents[1]))
     compute = functools.partial(script.compute_losses, windows=windows, joint_weights=weights)
-    codes = 2 * script.latent_dim if deepfake else script.latent_dim
-    learner = training.Step(nets, compute, (codes + augment.CHANCES,), generator)
-    if script.schedule == "gentle":
+    codes = 2 * script.latent_dim if is_deepfake else script.latent_dim
+    learner = Step(nets, compute, (codes + augment.DRAWS,), generator)
+    if script.layerwise_rates:
         learner.find_rates(windows.train, script.batch_size)
 
     def step(batch, epoch):
-        learner.set_learning_rate(training.learning_rate(epoch, script.ae_learning_rate, script.schedule))
+        learner.set_learning_rate(learning_rate(epoch, script.ae_learning_rate, script.schedule))
         learner.train(batch, kld_scale(script, epoch))
 
     return nets, step

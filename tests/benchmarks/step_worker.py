@@ -19,18 +19,28 @@ except ImportError:
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
-from common import augment, dataset, devices, formats, training  # noqa: E402
+from common.dataset import (
+    augment,
+    load_pairs,
+    make_windows,
+    split_into_batches,
+)
+from common.runtime import devices
+from common.training.step import (
+    Step,
+    seed_everything,
+)
+from helpers import plain_training
+from helpers.project import load_script
 
-import plain_training  # noqa: E402
-import torch  # noqa: E402
-from conftest import load_script  # noqa: E402
+import torch
 
 
 def main():
     way, name, precision, where, batch_size, *files = sys.argv[1:]
     script = load_script(name)
     device = torch.device(where) if way == "plain" else devices.pick_device(where)
-    pairs, ranges = formats.load_pairs(Path(), [files], [[[10, -1]]], 1.0, None, None)
+    pairs, ranges = load_pairs(Path(), [files], [[[10, -1]]], 1.0, None, None)
     make = plain_steps if way == "plain" else our_steps
     steps = make(script, name, pairs, ranges, device, int(batch_size), precision == "bfloat16")
     for line in sys.stdin:
@@ -57,10 +67,10 @@ def pose_dims(pairs):
 
 def our_steps(script, name, pairs, ranges, device, batch_size, bfloat16):
     """Every step as the script does it."""
-    generator = training.seed_everything(0)
+    generator = seed_everything(0)
     targets = [1] if name == "vae_rnn" else [0, 1]
-    windows = dataset.make_windows(pairs, ranges, targets, script.sequence_length, 2, 0.2, device)
-    windows.changes = augment.Changes(windows, script.augment_heading, script.augment_mirror)
+    windows = make_windows(pairs, ranges, targets, script.sequence_length, 2, 0.2, device)
+    windows.changes = augment.Augmentation(windows, script.augment_heading, script.augment_mirror)
     nets = {key: net.to(device) for key, net in script.make_models(pose_dims(pairs)).items()}
     weights = torch.ones(pairs[0][1].skeleton.joint_count, device=device)
 
@@ -68,11 +78,11 @@ def our_steps(script, name, pairs, ranges, device, batch_size, bfloat16):
         return script.compute_losses(nets, batch, noise, kld_scale, windows, weights)
 
     codes = script.latent_dim if name == "vae_rnn" else 2 * script.latent_dim
-    step = training.Step(nets, compute, (codes + augment.CHANCES,), generator, bfloat16)
+    step = Step(nets, compute, (codes + augment.DRAWS,), generator, bfloat16)
     step.set_learning_rate(script.ae_learning_rate)
     mean = step.running_mean()
     while True:
-        for batch in dataset.batches(windows.train, batch_size, generator):
+        for batch in split_into_batches(windows.train, batch_size, generator):
             if len(batch) == batch_size:
                 mean.add(*step.train(batch, 0.05))
                 yield
@@ -80,7 +90,7 @@ def our_steps(script, name, pairs, ranges, device, batch_size, bfloat16):
 
 def plain_steps(script, name, pairs, ranges, device, batch_size, bfloat16):
     torch.manual_seed(0)
-    windows = dataset.make_windows(pairs, ranges, [], script.sequence_length, 2, 0.2, torch.device("cpu"))
+    windows = make_windows(pairs, ranges, [], script.sequence_length, 2, 0.2, torch.device("cpu"))
     copies = [torch.stack([poses[i : i + script.sequence_length] for i in windows.train]) for poses in windows.poses]
     loader = torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(*copies), batch_size=batch_size, shuffle=True, drop_last=True

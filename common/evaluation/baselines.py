@@ -1,0 +1,187 @@
+"""What the recordings say about their dancers, for what measures generated motion: which joints move, the mean pose,
+the feet, and windows of the training part and of the held-out part.
+
+Shapes: T frames, W windows, L frames of a window, J joints, D pose_dim.
+"""
+
+import dataclasses
+import math
+import typing
+
+from common.dataset import border_frame
+from common.evaluation import metrics
+from common.mocap import without_namespace
+from common.motion import kinematics, quaternion
+from common.motion.facing import forward_axis
+from common.motion.feet import find_feet
+
+import numpy as np
+import torch
+
+MOVES = 1.0  # degrees off the mean pose, on average: a joint that has less hardly moves
+MOST_FRAMES = 20_000  # that a mean pose is taken from, evenly spaced
+FEW_FRAMES = 2000  # that show where the feet are
+MOST_WINDOWS = 1000  # of each part, evenly spaced: half an hour of windows half over each other tells enough
+
+
+@dataclasses.dataclass
+class Dancer:
+    """One of the two dancers. The mean pose is that of the training part, as (J, 4); `moving` (J,) has the joints whose
+    rotation is more than MOVES off it, averaged over the recording. End sites, and fingers that were not recorded, are
+    not among them."""
+
+    skeleton: object
+    up_axis: str
+    fps: float
+    mean_pose: torch.Tensor  # (J, 4) float32
+    moving: torch.Tensor  # (J,) bool
+    hips: int
+    feet: list  # the joints of each foot, the tip first
+    front: torch.Tensor | None  # (3,) the body's front in the axes of the hips, where the feet tell
+
+    @property
+    def names(self):
+        return [without_namespace(name) for name in self.skeleton.joint_names]
+
+
+@dataclasses.dataclass
+class RecordedWindows:
+    """Windows of both dancers at the same time, on the CPU."""
+
+    poses: list  # per dancer (W, L, D) float32, with the signs that the training sees
+    offsets: list  # per dancer (W, J, 3) in cm
+
+    def __len__(self):
+        return len(self.poses[0])
+
+    def some(self, chosen):
+        """The windows of these numbers."""
+        return RecordedWindows([poses[chosen] for poses in self.poses], [offsets[chosen] for offsets in self.offsets])
+
+    def rotations(self, dancer):
+        """(W, L, J, 4)."""
+        return self.poses[dancer].unflatten(-1, (-1, 4))
+
+
+def describe_dancer(takes, ranges, test_percentage):
+    """The Dancer of a list of takes, one for each pair of files, with their frame ranges."""
+    skeleton = takes[0].skeleton
+    stretches = [(take, *frames) for take, its in zip(takes, ranges, strict=True) for frames in its]
+    every = max(1, sum(end - start for _, start, end in stretches) // MOST_FRAMES)
+    borders = [border_frame(start, end, test_percentage) for _, start, end in stretches]
+    training = [
+        take.rot_local[start : max(border, start + 1) : every]
+        for (take, start, _), border in zip(stretches, borders, strict=True)
+    ]
+    mean_pose = quaternion.mean_rotation(sum(quaternion.scatter(torch.from_numpy(frames)) for frames in training))
+    whole = [torch.from_numpy(take.rot_local[start:end:every]) for take, start, end in stretches]
+    errors = torch.cat([quaternion.angle_degrees(mean_pose, frames) for frames in whole]).mean(dim=0)
+    feet, front = _feet_and_front(takes[0], *ranges[0][0])
+    return Dancer(
+        skeleton=skeleton,
+        up_axis=takes[0].up_axis,
+        fps=takes[0].fps,
+        mean_pose=mean_pose.float(),
+        moving=errors > MOVES,
+        hips=kinematics.hips(skeleton),
+        feet=feet,
+        front=front,
+    )
+
+
+def _feet_and_front(take, start, end):
+    frames = np.unique(np.linspace(start, end - 1, FEW_FRAMES).astype(int))
+    offsets = take.skeleton.offsets
+    skeleton = dataclasses.replace(take.skeleton, offsets=offsets if offsets.ndim == 2 else offsets[frames])
+    rotations = torch.from_numpy(take.rot_local[frames])
+    positions = kinematics.forward_kinematics(rotations, take.root_pos[frames], skeleton)
+    feet = find_feet(positions, skeleton.parents, take.up_axis, kinematics.body_height(take.skeleton))
+    turned = kinematics.world_rotation(rotations, skeleton.parents, kinematics.hips(skeleton))
+    return feet, forward_axis(positions, turned, feet, take.up_axis)
+
+
+def held_out_windows(pairs, ranges, test_percentage, sequence_length):
+    """Windows of what is held out, one every half window, and one that ends with each stretch."""
+    hop = max(1, sequence_length // 2)
+    return _windows(pairs, ranges, test_percentage, sequence_length, hop, held_out=True)
+
+
+def training_windows(pairs, ranges, test_percentage, sequence_length):
+    """Windows of what is trained on, more closely spaced, since what is learnt from them needs examples."""
+    hop = max(1, sequence_length // 8)
+    return _windows(pairs, ranges, test_percentage, sequence_length, hop, held_out=False)
+
+
+def _windows(pairs, ranges, test_percentage, length, hop, held_out):
+    """Windows of one part of every frame range. Raises nothing where there are none."""
+    places = []  # (pair, start and end of the range, first frame of the window)
+    for pair, its in enumerate(ranges):
+        for start, end in its:
+            border = border_frame(start, end, test_percentage)
+            first, last = (border, end - length) if held_out else (start, border - length)
+            firsts = sorted({*range(first, last + 1, hop), last}) if last >= first else []
+            places += [(pair, start, end, frame) for frame in firsts]
+    if len(places) > MOST_WINDOWS:
+        places = [places[i] for i in np.linspace(0, len(places) - 1, MOST_WINDOWS).astype(int)]
+    both = [_gather([takes[dancer] for takes in pairs], places, length) for dancer in (0, 1)]
+    return RecordedWindows([poses for poses, _ in both], [offsets for _, offsets in both])
+
+
+def _gather(takes, places, length):
+    """One dancer's windows (W, L, D) and their bones (W, J, 3)."""
+    joints, signs = takes[0].skeleton.joint_count, {}
+    bones = [torch.from_numpy(take.skeleton.mean_offsets) for take in takes]
+    poses, offsets = torch.zeros(len(places), length, 4 * joints), torch.zeros(len(places), joints, 3)
+    for i, (pair, start, end, frame) in enumerate(places):
+        take, where = takes[pair], (pair, start)
+        if where not in signs:
+            signs[where] = quaternion.continuous_signs(torch.from_numpy(take.rot_local[start:end]))
+        window = torch.from_numpy(take.rot_local[frame : frame + length])
+        poses[i] = (window * signs[where][frame - start :][:length].unsqueeze(-1)).flatten(1)
+        offsets[i] = bones[pair]
+    return poses, offsets
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# what motion is off the recorded windows
+
+
+class PredictionErrors(typing.NamedTuple):
+    """What windows are off by, and where the joints are."""
+
+    angles: torch.Tensor  # (W, L, J) degrees
+    predicted: torch.Tensor  # (W, L, J, 3) cm, the root at the origin
+    expected: torch.Tensor  # (W, L, J, 3)
+    dancer: Dancer
+
+    def degrees(self, joints):
+        """Mean rotation error of the joints (J,) bool."""
+        return _mean(self.angles[..., joints])
+
+    def degrees_at(self, percent, joints):
+        """A percentile of it."""
+        angles = self.angles[..., joints].numpy()
+        return float(np.percentile(angles, percent)) if angles.size else math.nan
+
+    def centimetres(self, joints):
+        """Mean position error of the joints, the root at the origin."""
+        return _mean(metrics.position_errors(self.predicted[..., joints, :], self.expected[..., joints, :]))
+
+    def centimetres_aligned(self, joints):
+        """The same with the body turned about the up axis through the hips to lie best on the recorded one."""
+        hips = [self.dancer.hips]
+        predicted, expected = ((pos - pos[..., hips, :])[..., joints, :] for pos in (self.predicted, self.expected))
+        return _mean(metrics.position_errors(metrics.align_heading(predicted, expected, self.dancer.up_axis), expected))
+
+
+def prediction_errors(rotations, windows, number, dancer):
+    """The Errors of rotations (W, L, J, 4) beside the recorded windows of dancer 0 or 1, who is the Dancer `dancer`."""
+    expected, offsets = windows.rotations(number), windows.offsets[number].unsqueeze(1)
+    predicted_pos, expected_pos = (
+        kinematics.joint_positions(each, offsets, dancer.skeleton.parents) for each in (rotations, expected)
+    )
+    return PredictionErrors(quaternion.angle_degrees(rotations, expected), predicted_pos, expected_pos, dancer)
+
+
+def _mean(errors):
+    return float(errors.mean())

@@ -1,0 +1,211 @@
+"""How good a model is: figures of what it makes of the held-out part, each beside the baselines that it should beat.
+
+Shapes: W windows, L frames of a window, J joints.
+"""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+from common.dataset import border_frame, held_out_clips
+from common.evaluation import clip_metrics, dancer_classifier, metrics, partners, summary
+from common.evaluation.baselines import describe_dancer, held_out_windows, prediction_errors, training_windows
+from common.model import generate
+from common.runtime import files, parallel
+
+import numpy as np
+import torch
+
+MEAN_POSE, COPY = "mean pose of dancer", "copy dancer"
+
+
+class Evaluation:
+    """What does not change while a model learns: what is held out, which joints move, and what to compare with.
+
+    Of several processes, process 0 alone measures. No random state is touched.
+    """
+
+    def __init__(self, pairs, ranges, test_percentage, sequence_length):
+        self.held_out = ()
+        if parallel.rank() > 0:
+            return
+        self.pairs, self.ranges, self.test_percentage, self.length = pairs, ranges, test_percentage, sequence_length
+        split = ranges, test_percentage
+        self.dancers = [describe_dancer(takes, *split) for takes in zip(*pairs, strict=True)]
+        self.held_out = held_out_windows(pairs, *split, sequence_length)
+        self.training = training_windows(pairs, *split, sequence_length)
+
+    def errors(self, conversions):
+        """Mean errors of the moving joints in the held-out windows, in degrees and in cm, over the conversions that
+        there is a recording of. nan where nothing is held out."""
+        if not len(self.held_out):
+            return math.nan, math.nan
+        found = [self._errors(conversion, self.held_out) for conversion in generate.compared(conversions)]
+        numbers = [(each.degrees(each.dancer.moving), each.centimetres(each.dancer.moving)) for each in found]
+        return tuple(float(number) for number in np.mean(numbers, axis=0))
+
+    def _errors(self, conversion, windows):
+        rotations = generate.convert_windows(conversion, windows.poses[conversion.source])
+        return prediction_errors(rotations, windows, conversion.target, self.dancers[conversion.target])
+
+    def measure(self, conversions, epoch):
+        """All figures of the models after so many epochs, as plain values for JSON; see `save`. Takes seconds."""
+        training, held_out = self._seconds()
+        measures = {"epoch": epoch, "held_out_seconds": held_out, "training_seconds": training, "rows": []}
+        if len(self.held_out):
+            clips = held_out_clips(self.pairs, self.ranges, self.test_percentage, self.length)
+            whole = clip_metrics.generate_stretches(clips, conversions, self.length)
+            measures["rows"] = [self._row(conversion, conversions, whole) for conversion in conversions]
+            if generate.compared(conversions) != conversions:
+                known = self.dancers, self.held_out, self.training
+                measures["conversion"] = dancer_classifier.figures(*known, conversions, whole)
+            answers = [way[:2] for way in generate.compared(conversions) if way.target == 1]
+            measures["duet"] = partners.measure(self.dancers, whole, answers[0]) if answers else None
+        measures["latent"] = self._latent(conversions)
+        measures = {name: value for name, value in measures.items() if value is not None}
+        measures |= {"summary": summary.sentences(measures), "advice": summary.advice(measures)}
+        return _plain(measures)
+
+    def _seconds(self):
+        """Seconds of the training part and of the held-out part."""
+        every = [
+            (start, border_frame(start, end, self.test_percentage), end) for its in self.ranges for start, end in its
+        ]
+        training = sum(border - start for start, border, _ in every)
+        held_out = sum(end - border for _, border, end in every)
+        fps = self.pairs[0][0].fps
+        return training / fps, held_out / fps
+
+    def _row(self, conversion, conversions, whole):
+        """The figures of one conversion."""
+        source, target = conversion[:2]
+        dancer = self.dancers[target]
+        row = {
+            "conversion": f"dancer {source + 1} to dancer {target + 1}",
+            "source": source + 1,
+            "target": target + 1,
+            "joints": {"moving": int(dancer.moving.sum()), "all": len(dancer.names)},
+            "figures": [],
+        }
+        is_compared = conversion in generate.compared(conversions)
+        if is_compared:
+            errors = self._errors(conversion, self.held_out)
+            row["figures"] = [*_error_figures(errors, self._baselines(source, target), dancer.moving)]
+            row["per_joint"] = _per_joint(errors)
+            row["training"] = self._training_errors(conversion)
+        like = target if is_compared else source
+        return row | {"figures": row["figures"] + self._motion_figures((source, target), like, whole)}
+
+    def _baselines(self, source, target):
+        """Errors of what needs no model, by name."""
+        dancer, still = self.dancers[target], self.dancers[target].mean_pose
+        motions = {f"{MEAN_POSE} {target + 1}": still.expand_as(self.held_out.rotations(target))}
+        if source != target and self.dancers[source].names == dancer.names:
+            motions[f"{COPY} {source + 1}"] = self.held_out.rotations(source)
+        return {
+            name: prediction_errors(rotations, self.held_out, target, dancer) for name, rotations in motions.items()
+        }
+
+    def _training_errors(self, conversion):
+        """The main errors on as many training windows as are held out: far smaller ones say that it learns by heart."""
+        if not len(self.training):
+            return None
+        chosen = np.linspace(0, len(self.training) - 1, min(len(self.held_out), len(self.training))).astype(int)
+        errors = self._errors(conversion, self.training.some(chosen))
+        moving = errors.dancer.moving
+        return {"degrees": errors.degrees(moving), "centimetres": errors.centimetres(moving)}
+
+    def _motion_figures(self, way, like, whole):
+        """Jitter and foot skate of whole stretches, beside those of the recording that they should be like."""
+        generated, target = [stretch.generated[way] for stretch in whole], self.dancers[way[1]]
+        takes, dancer = [stretch.recorded[like] for stretch in whole], self.dancers[like]
+        jitter = clip_metrics.jitter(generated, target.moving), clip_metrics.jitter(takes, dancer.moving)
+        skate = clip_metrics.foot_skate(generated, target.feet), clip_metrics.foot_skate(takes, dancer.feet)
+        return [
+            metrics.figure("jitter", "cm/s²", jitter[0], recording=jitter[1]),
+            metrics.figure("foot skate", "% of frames", skate[0], recording=skate[1]),
+        ]
+
+    def _latent(self, conversions):
+        """How many dimensions of the latent are in use, over the training windows that the encoder has learnt from."""
+        if not len(self.training):
+            return None
+        encoders = {conversion.source: conversion.encoder for conversion in conversions}
+        codes = [generate.encode_windows(net, self.training.poses[dancer]) for dancer, net in encoders.items()]
+        codes = torch.cat(codes)
+        return {"dimensions": codes.shape[1], "active": metrics.active_dimensions(codes)}
+
+
+def _error_figures(model, baselines, moving):
+    """The errors of a conversion beside those of the baselines."""
+    every = torch.ones_like(moving)
+    kinds = [
+        ("rotation error, moving joints", "°", lambda e: e.degrees(moving)),
+        ("rotation error, moving joints, 95th percentile", "°", lambda e: e.degrees_at(95, moving)),
+        ("position error, moving joints", "cm", lambda e: e.centimetres(moving)),
+        ("position error, moving joints, heading aligned", "cm", lambda e: e.centimetres_aligned(moving)),
+    ]
+    if not moving.all():
+        kinds += [
+            ("rotation error, all joints", "°", lambda e: e.degrees(every)),
+            ("position error, all joints", "cm", lambda e: e.centimetres(every)),
+            ("position error, all joints, heading aligned", "cm", lambda e: e.centimetres_aligned(every)),
+        ]
+    for name, unit, of in kinds:
+        yield metrics.figure(name, unit, of(model), {whose: of(errors) for whose, errors in baselines.items()})
+
+
+def _per_joint(errors):
+    """The errors of every joint, by its name; a second joint of the same name has its number with it."""
+    degrees = errors.angles.mean(dim=(0, 1))
+    centimetres = metrics.position_errors(errors.predicted, errors.expected).mean(dim=(0, 1))
+    found = {}
+    for joint, name in enumerate(errors.dancer.names):
+        found[f"{name} ({joint})" if name in found else name] = {
+            "degrees": float(degrees[joint]),
+            "centimetres": float(centimetres[joint]),
+            "moving": bool(errors.dancer.moving[joint]),
+        }
+    return found
+
+
+def _plain(value):
+    """The same with six digits, and null for what is no number, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def save(measures, folder, epochs):
+    """Write metrics_<epochs>.json, all that was measured, and metrics_<epochs>.csv, the figures as a table."""
+    stem = Path(folder) / f"metrics_{epochs}"
+    files.write_text(f"{stem}.json", json.dumps(measures, indent=1, allow_nan=False) + "\n")
+    with (
+        files.whole_file(f"{stem}.csv") as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        csv.writer(file).writerows(_table(measures))
+
+
+def _table(measures):
+    """A row per figure, with a column for every baseline that there is."""
+    figures = [(row["conversion"], figure) for row in measures["rows"] for figure in row["figures"]]
+    figures += [("both ways", figure) for figure in measures.get("conversion", [])]
+    figures += [("duet", figure) for figure in measures.get("duet", {}).get("figures", [])]
+    names = list(dict.fromkeys(name for _, figure in figures for name in figure["baselines"]))
+    yield ["conversion", "figure", "unit", "model", *names, "recording"]
+    for conversion, figure in figures:
+        baselines = [figure["baselines"].get(name) for name in names]
+        yield [conversion, figure["name"], figure["unit"], figure["model"], *baselines, figure["recording"]]
+    empty = [None] * (len(names) + 1)
+    for row in measures["rows"]:
+        for joint, errors in row.get("per_joint", {}).items():
+            yield [row["conversion"], f"rotation error of {joint}", "°", errors["degrees"], *empty]
+            yield [row["conversion"], f"position error of {joint}", "cm", errors["centimetres"], *empty]
+    for name, count in measures.get("latent", {}).items():
+        yield ["latent", name, "dimensions", count, *empty]

@@ -1,0 +1,55 @@
+"""From a file to the scene that it describes."""
+
+from pathlib import Path
+
+from common.mocap.fbx import container
+from common.mocap.fbx.ascii import parse_ascii
+from common.mocap.fbx.container import DamagedError
+from common.mocap.fbx.frame_rates import TICKS_PER_SECOND
+from common.mocap.fbx.scene import Scene
+from common.mocap.fbx.version6 import parse_version_6
+from common.mocap.fbx.version7 import parse_version_7
+
+TICKS_PER_SECOND_8 = 141120000  # of version 8, and of files that say so
+
+
+def read_scene(path):
+    """Read an FBX file as a Scene. Raises DamagedError, without the file's name."""
+    data = Path(path).read_bytes()
+    if data.startswith(container.MAGIC):
+        version, root = container.parse_binary(data)
+    else:
+        version, root = _parse_text(data)
+    parse = parse_version_6 if version < 7000 else parse_version_7
+    nodes, stacks, settings = parse(root, _ticks_per_second(version, root))
+    return Scene(version, nodes, settings, stacks, _ticks_per_second(version, root), len(data))
+
+
+def _parse_text(data):
+    if not data.strip():
+        raise DamagedError("the file is empty")
+    if b"\0" in data[:4096]:
+        raise DamagedError("it does not start as FBX files do")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    if "FBX" not in text[:1000]:
+        raise DamagedError(f"it starts with {text[:30].strip()!r}, not as FBX files do")
+    root = parse_ascii(text)
+    head = root.child("FBXHeaderExtension")
+    found = head.child("FBXVersion").number(0, 0) if head and head.child("FBXVersion") else 0
+    if not 6000 <= found < 9000:
+        raise DamagedError(f"it is of version {found or 'unknown'}; 6100 to 7700 can be read")
+    return int(found), root
+
+
+def _ticks_per_second(version, root):
+    head = root.child("FBXHeaderExtension")
+    if version >= 8000 or head is None:
+        return TICKS_PER_SECOND if version < 8000 else TICKS_PER_SECOND_8
+    header_version, flags = head.child("FBXHeaderVersion"), head.child("OtherFlags")
+    definition = flags and flags.child("TCDefinition")
+    if definition and header_version and header_version.number(0, 0) >= 1004 and definition.number(0, 127) != 127:
+        return TICKS_PER_SECOND_8
+    return TICKS_PER_SECOND

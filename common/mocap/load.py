@@ -1,0 +1,78 @@
+"""Motion files by their ending: `load_mocap`, `save_mocap`, and the pairs of takes that a script names."""
+
+import re
+from pathlib import Path
+
+from common.mocap import bvh, fbx
+from common.mocap.fbx import sdk
+from common.runtime.errors import InputError
+
+ENDINGS = (".fbx", ".bvh")
+
+
+def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin"):
+    """Read a motion file as a Mocap.
+
+    `skeleton` picks one of several in the file, by number from 0 or by name; so does a path that ends in "#2" (the
+    second) or "#name". `take` names one of several takes of an FBX file. Raises FileNotFoundError or InputError, both
+    saying what to change.
+    """
+    path, picked = split_skeleton(path)
+    skeleton = picked if skeleton is None else skeleton
+    ending = _known_ending(path.suffix, path, "read")
+    if not path.is_file():
+        raise FileNotFoundError(2, "no such file; check mocap_file_path and mocap_files", str(path))
+    if ending == ".bvh":
+        return bvh.load_bvh(path, skeleton)
+    return _backend(fbx_backend).load_fbx(path, skeleton, take)
+
+
+def save_mocap(take, path, fbx_backend="builtin"):
+    """Write a Mocap in the format of the path's ending."""
+    path = Path(path)
+    if _known_ending(path.suffix, path, "written") == ".bvh":
+        bvh.save_bvh(take, path)
+    else:
+        _backend(fbx_backend).save_fbx(take, path)
+
+
+def _backend(name):
+    """What reads and writes FBX; Autodesk's SDK is imported only here, when it is asked for."""
+    if name == "builtin":
+        return fbx
+
+    return sdk
+
+
+def split_skeleton(path):
+    """A path and the skeleton that its end picks: "duet.fbx#2" -> (duet.fbx, 1), "duet.fbx#Anna" -> (duet.fbx, "Anna").
+
+    A file whose own name holds a "#" is taken as it is.
+    """
+    path = Path(path)
+    picked = re.fullmatch(r"(.*?(?:\.fbx|\.bvh))#(.+)", path.name, re.IGNORECASE)
+    if not picked or path.is_file():
+        return path, None
+    stem, which = picked.groups()
+    if which.isdecimal() and int(which) == 0:
+        raise InputError(f"{path}: skeletons are counted from 1, as {stem}#1.")
+    return path.with_name(stem), int(which) - 1 if which.isdecimal() else which
+
+
+def export_endings(export_formats, path):
+    """The endings to write: of the formats asked for, or else of the recording itself."""
+    endings = [f".{name}" for name in export_formats or []] or [Path(path).suffix.lower()]
+    return [_known_ending(ending, "export_formats", "written") for ending in endings]
+
+
+def _known_ending(ending, where, verb):
+    if ending.lower() not in ENDINGS:
+        raise InputError(
+            f"{where}: motion files ending in {ending!r} cannot be {verb}; "
+            f"supported: {', '.join(ENDINGS)}. Convert the recording to one of these."
+        )
+    return ending.lower()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# pairs

@@ -1,0 +1,156 @@
+"""What a take is: `Skeleton` and `Mocap`, frame ranges, and what two dancers must have in common.
+
+Shapes: T frames, J joints. A take is plain NumPy, float64; what learns from it makes tensors of it.
+"""
+
+import dataclasses
+
+from common.mocap.joint_names import without_namespace
+from common.motion import quaternion
+from common.runtime.errors import InputError
+
+import numpy as np
+import torch
+
+
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """The joints of one body, in file order, parents before children."""
+
+    name: str
+    joint_names: list  # J names
+    parents: np.ndarray  # (J,), −1 for the root
+    offsets: np.ndarray  # (J, 3) from the parent; (T, J, 3) where a take moves joints inside their parents
+    rot_orders: list  # per joint, as "ZXY": R = Rz·Rx·Ry
+    rest_offsets: np.ndarray  # (J, 3) the offsets of the rest pose, as the file states them
+    rest_rotations: np.ndarray | None = None  # (J, 4) its local rotations, where they are not all identity
+    channels: list | None = None  # BVH: per joint its channels in order, as "Xposition"
+    is_end_site: np.ndarray | None = None  # BVH: (J,) True where a nameless end stands instead of a joint
+    fbx: object = None  # FBX: the common.fbx.joints.JointSetup that an export repeats
+
+    @property
+    def joint_count(self):
+        return len(self.joint_names)
+
+    @property
+    def mean_offsets(self):
+        """(J, 3): offsets that hold still, for what learns rotations only."""
+        return self.offsets if self.offsets.ndim == 2 else self.offsets.mean(axis=0)
+
+    def moving_joints(self, at_least):
+        """{name: distance} of the joints whose offsets move by `at_least` or more, in the unit of the offsets."""
+        if self.offsets.ndim == 2:
+            return {}
+        distances = np.linalg.norm(np.ptp(self.offsets, axis=0), axis=-1)
+        return {self.joint_names[j]: float(distances[j]) for j in np.flatnonzero(distances >= at_least)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Mocap:
+    """One dancer's take. `forward_kinematics(rot_local, root_pos, skeleton)` gives its joint positions."""
+
+    skeleton: Skeleton
+    rot_local: np.ndarray  # (T, J, 4) unit quaternions w x y z, with the sign the file's Euler angles give
+    root_pos: np.ndarray  # (T, 3)
+    fps: float
+    up_axis: str  # "X", "Y" or "Z"
+    path: str  # where it came from
+    unit_cm: float = 1.0  # the length of one unit of the file, in the unit of offsets and root_pos
+
+    @property
+    def frame_count(self):
+        return len(self.rot_local)
+
+
+def cut(mocap, start, end, anchor=None):
+    """Frames start ≤ f < end. Quaternion signs are continuous over the take, and frame `anchor` (the first
+    of the cut, if not given) keeps the sign that the file's own Euler angles give."""
+    anchor = start if anchor is None else anchor
+    first = min(start, anchor)
+    rot_local = torch.from_numpy(mocap.rot_local[first : max(end, anchor + 1)])
+    rot_local = quaternion.make_continuous(rot_local, anchor - first)[start - first : end - first]
+    return dataclasses.replace(_frames(mocap, start, end), rot_local=rot_local.numpy())
+
+
+def cut_clip(mocap, start, end, ranges):
+    """Frames start ≤ f < end with the signs that training saw: those of the frame range in which the clip
+    starts, or else of the take's first range."""
+    inside = [first for first, last in ranges if first <= start < last]
+    return cut(mocap, start, end, anchor=inside[0] if inside else ranges[0][0])
+
+
+def first_frames(mocap, count):
+    """The first `count` frames, signs as they are."""
+    return _frames(mocap, 0, count)
+
+
+def _frames(mocap, start, end):
+    offsets = mocap.skeleton.offsets
+    skeleton = dataclasses.replace(mocap.skeleton, offsets=offsets if offsets.ndim == 2 else offsets[start:end])
+    return dataclasses.replace(
+        mocap,
+        skeleton=skeleton,
+        rot_local=mocap.rot_local[start:end],
+        root_pos=mocap.root_pos[start:end],
+    )
+
+
+def rescale(mocap, scale):
+    """The same take with every length multiplied by `scale`; the file's unit is remembered for exports."""
+    skeleton = dataclasses.replace(
+        mocap.skeleton,
+        offsets=mocap.skeleton.offsets * scale,
+        rest_offsets=mocap.skeleton.rest_offsets * scale,
+    )
+    return dataclasses.replace(mocap, skeleton=skeleton, root_pos=mocap.root_pos * scale, unit_cm=mocap.unit_cm * scale)
+
+
+def frame_range(start, end, frame_count, where):
+    """Resolve [start, end) against a take's length; end = −1 means "to the last frame"."""
+    stop = frame_count if end == -1 else end
+    if not 0 <= start < stop <= frame_count:
+        raise InputError(
+            f"{where}: the range [{start}, {end}] does not fit a take of {frame_count} frames. Use "
+            f"0 <= start < end <= {frame_count}, or end = -1 for the last frame."
+        )
+    return start, stop
+
+
+def check_same_joints(first, second, why):
+    """Two takes must have the same joints in the same order; namespaces may differ."""
+    names, others = first.skeleton.joint_names, second.skeleton.joint_names
+    place, other_place = _places(first, second)
+    for i, (name, other) in enumerate(zip(names, others, strict=False)):
+        if without_namespace(name) != without_namespace(other):
+            raise InputError(
+                f"{why}: joint {i} is {name!r} in {place} but {other!r} in {other_place}. "
+                f"Export both with the same skeleton."
+            )
+    if len(names) != len(others):
+        longer, count = (place, len(others)) if len(names) > len(others) else (other_place, len(names))
+        only = max(names, others, key=len)[count]
+        raise InputError(
+            f"{why}: {place} has {len(names)} joints, {other_place} has {len(others)}; "
+            f"{only!r} is the first joint that only {longer} has. Export both with the same skeleton."
+        )
+    different = np.flatnonzero(first.skeleton.parents != second.skeleton.parents)
+    if len(different):
+        raise InputError(
+            f"{why}: joint {names[different[0]]!r} hangs from another parent in {place} than in "
+            f"{other_place}. Export both with the same skeleton."
+        )
+
+
+def _places(first, second):
+    """Where two takes come from: their files, and of one and the same file the skeletons, as "duet.fbx#Anna"."""
+    one_file = first.path == second.path
+    return [f"{take.path}#{take.skeleton.name}" if one_file else take.path for take in (first, second)]
+
+
+def check_same_fps(first, second, why):
+    """Two takes must have the same frame rate, to 0.1 %."""
+    if abs(first.fps - second.fps) > 1e-3 * first.fps:
+        raise InputError(
+            f"{why}: {first.path} has {first.fps:.5g} frames per second, {second.path} has "
+            f"{second.fps:.5g}. Export both with one frame rate, or set mocap_fps if a file is wrong."
+        )

@@ -1,0 +1,158 @@
+"""Long sequences from windows: encode a clip, change its codes, decode and blend.
+
+A clip of T frames is covered by overlapping windows of L frames. Shapes: W windows, J joints, Z latent.
+"""
+
+import dataclasses
+import math
+import typing
+
+from common.dataset import poses_of
+from common.model import vae
+from common.motion import foot_lock, quaternion, root_path
+
+import torch
+
+LARGEST_HOP = 16  # frames from one window to the next
+BATCH = 64  # windows that pass the model at once
+
+
+class Conversion(typing.NamedTuple):
+    """What the trained models can do: the movement of one dancer, 0 or 1, given as movement of one of the two."""
+
+    source: int
+    target: int
+    encoder: torch.nn.Module
+    decoder: torch.nn.Module
+    path: int  # the dancer on whose recorded path through the room it goes
+    hold_feet: bool = False  # whether it may leave that path for feet that stand
+
+
+def compared(conversions):
+    """The conversions of which there is a recording: each dancer given back as themselves; or, where none is, what the
+    other one danced at the same time."""
+    back = [conversion for conversion in conversions if conversion.source == conversion.target]
+    return back or list(conversions)
+
+
+def window_hop(sequence_length):
+    """Frames from one window to the next; windows always overlap by half or more."""
+    return max(1, min(LARGEST_HOP, sequence_length // 2))
+
+
+def window_starts(frame_count, sequence_length):
+    """First frames of the windows that cover a clip; the last window ends with the clip."""
+    last = max(frame_count - sequence_length, 0)
+    return [*range(0, last, window_hop(sequence_length)), last]
+
+
+@torch.no_grad()
+def encode(encoder, poses, sequence_length, draw_samples=False):
+    """Latent codes of a clip's windows, (T, D) -> (W, Z): the means, or samples if asked for.
+
+    A clip shorter than a window is held at its last frame.
+    """
+    missing = max(sequence_length - len(poses), 0)
+    poses = torch.cat((poses, poses[-1:].expand(missing, -1)))
+    starts = window_starts(len(poses), sequence_length)
+    windows = torch.stack([poses[start : start + sequence_length] for start in starts])
+    outputs = [vae.latent(*encoder(batch)) for batch in windows.split(BATCH)]
+    return torch.cat([vae.sample(mu, std, torch.randn_like(std) if draw_samples else None) for mu, std in outputs])
+
+
+@torch.no_grad()
+def decode(decoder, codes, frame_count):
+    """Decode codes (W, Z), one per window, and blend: rotations (T, J, 4) as a NumPy array, float64."""
+    windows = torch.cat([decoder(batch).float().cpu() for batch in codes.split(BATCH)])
+    windows = quaternion.normalise(windows.double().unflatten(-1, (-1, 4)))  # (W, L, J, 4)
+    return blend(windows, window_starts(frame_count, windows.shape[1]), frame_count).numpy()
+
+
+@torch.no_grad()
+def encode_windows(encoder, windows):
+    """The latent means of windows of poses (W, L, D) -> (W, Z), on the CPU."""
+    device = next(encoder.parameters()).device
+    return torch.cat([vae.latent(*encoder(batch.to(device)))[0].cpu() for batch in windows.split(BATCH)])
+
+
+@torch.no_grad()
+def convert_windows(conversion, windows):
+    """Each window of the source dancer's poses on its own, (W, L, D) -> rotations (W, L, J, 4), float32 on the CPU."""
+    device = next(conversion.encoder.parameters()).device
+    codes = encode_windows(conversion.encoder, windows)
+    decoded = [conversion.decoder(batch.to(device)).float().cpu() for batch in codes.split(BATCH)]
+    return quaternion.normalise(torch.cat(decoded).unflatten(-1, (-1, 4)))
+
+
+def convert(conversion, clip, sequence_length, draw_samples=False):
+    """A clip of the source dancer as movement of the target dancer: rotations (T, J, 4) as a NumPy array, float64."""
+    poses = poses_of(clip).to(next(conversion.encoder.parameters()).device)
+    codes = encode(conversion.encoder, poses, sequence_length, draw_samples)
+    return decode(conversion.decoder, codes, clip.frame_count)
+
+
+def convert_clip(conversion, clips, takes, sequence_length, draw_samples=False):
+    """Clips of both dancers to what a conversion makes of them, a Mocap on its path. The path is scaled by how high the
+    two bodies carry their hips in whole takes."""
+    motion = convert(conversion, clips[conversion.source], sequence_length, draw_samples)
+    scale = root_path.scale_between(takes[conversion.target], takes[conversion.path])
+    body = dataclasses.replace(clips[conversion.target], rot_local=motion)
+    return place(body, clips[conversion.path], conversion.hold_feet, scale)
+
+
+def place(body, guide, hold_feet, scale=1.0):
+    """A body, as it moves its joints, on a guide's path, which gives way to standing feet where they are held. In one
+    place it stays if the guide does."""
+    placed = root_path.follow(body, guide, scale)
+    return foot_lock.hold(placed) if hold_feet and root_path.travels(guide) else placed
+
+
+def blend(windows, starts, frame_count):
+    """Overlapping windows of rotations (W, L, J, 4) to one sequence (T, J, 4).
+
+    A weighted mean of sign-aligned quaternions, brought back to unit length: close to the true mean for the
+    small differences between windows (Markley et al., "Averaging Quaternions", 2007). The Hann weights are
+    divided by their sum at every frame, so the ends count as fully as the middle.
+    """
+    length = windows.shape[1]
+    hann = torch.sin(math.pi * (torch.arange(length, dtype=windows.dtype) + 0.5) / length).square()
+    total = torch.zeros((starts[-1] + length, *windows.shape[2:]), dtype=windows.dtype)
+    weight = torch.zeros((len(total), 1, 1), dtype=windows.dtype)
+    for window, start in zip(windows, starts, strict=True):
+        frames = slice(start, start + length)
+        agrees = (total[frames] * window).sum(-1, keepdim=True) >= 0
+        total[frames] += hann[:, None, None] * torch.where(agrees, window, -window)
+        weight[frames] += hann[:, None, None]
+    mean = quaternion.normalise(total / weight)
+    return quaternion.make_continuous(mean[:frame_count])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# changes to codes
+
+
+def random_walk(code, step_size, count):
+    """A walk of `count` codes from one code (Z,): normal steps of size (Z,), turned back at ±1 -> (W, Z).
+
+    The latent means lie between −1 and 1 (tanh), so the walk is folded back into that range.
+    """
+    steps = torch.randn((count - 1, len(code))).to(code) * step_size
+    path = torch.cumsum(torch.cat((code.unsqueeze(0), steps)), dim=0)
+    return 1 - (torch.remainder(path + 1, 4) - 2).abs()
+
+
+def step_size(codes):
+    """Root mean square of the steps between neighbouring codes (W, Z) -> (Z,)."""
+    return torch.diff(codes, dim=0).square().mean(dim=0).sqrt() if len(codes) > 1 else torch.zeros_like(codes[0])
+
+
+def sine_offset(codes, amplitude, period, hop):
+    """Codes (W, Z) of windows `hop` frames apart, swung to and fro together, one full swing in `period` frames."""
+    frames = torch.arange(len(codes), device=codes.device) * hop
+    return codes + amplitude * torch.sin(2 * math.pi * frames / period).unsqueeze(1)
+
+
+def cross_fade(first, second):
+    """From the codes (W, Z) of one stretch to those of another, in even steps."""
+    share = torch.linspace(0, 1, len(first), device=first.device).unsqueeze(1)
+    return (1 - share) * first + share * second

@@ -1,0 +1,1 @@
+"""Export: what a run leaves in its results folder."""

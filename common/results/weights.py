@@ -1,0 +1,112 @@
+"""Weights files: trained parameters as they are saved, loaded, and checked."""
+
+import io
+import warnings
+import zipfile
+from pathlib import Path
+
+from common.runtime.errors import InputError
+from common.runtime.files import whole_file
+
+import torch
+
+
+def save_weights(models, folder, epoch, keep=False):
+    """Write each model's parameters as <name>_weights_epoch_<epoch>, or keep the files of that name that are there."""
+    for name, model in models.items():
+        path = Path(folder) / f"{name}_weights_epoch_{epoch}"
+        if not (keep and path.exists()):
+            _save_state(model, path)
+
+
+def keep_weights(models, files, folder):
+    """Write weights that were loaded {model name: path} from this folder into it again, under their own file names.
+
+    What an earlier run left there has been moved aside, and the constants that name it should go on to work.
+    """
+    for name, model in models.items():
+        if Path(files[name]).parent.resolve() == Path(folder).resolve():
+            _save_state(model, files[name])
+
+
+def _save_state(model, path):
+    state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
+    write(state, path)
+
+
+def load_weights(models, files):
+    """Load weights files {model name: path} into models; nothing in a file is executed.
+
+    Raises FileNotFoundError or InputError, naming the constants that do not fit the file.
+    """
+    for name, model in models.items():
+        _load_state(model, files[name], f"{name}_weights_file")
+
+
+def write(content, path):
+    """Write what `read` reads. Raises OSError.
+
+    It is put together in memory: on a full disk torch would raise a RuntimeError, and it would put a file's name
+    inside the file.
+    """
+    with whole_file(path) as partial:
+        whole = io.BytesIO()
+        torch.save(content, whole)
+        partial.write_bytes(whole.getbuffer())
+
+
+def read(path):
+    """What torch.save has written to a file, on the CPU. Nothing in it is executed, and nothing in it is larger than
+    the file: torch packs nothing, so what is packed is not from it. Raises what torch.load raises, and ValueError."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+        packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
+        if packed or sum(part.file_size for part in parts) > Path(path).stat().st_size:
+            raise ValueError("its content is packed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whoever asked says it in other words
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _load_state(model, path, constant):
+    if not Path(path).is_file():
+        raise FileNotFoundError(2, f"no such weights file; check {constant}", str(path))
+    try:
+        state = read(path)
+    except Exception as error:  # what a damaged or foreign file raises depends on where it breaks
+        raise InputError(f"{constant} = {str(path)!r}: is no weights file that can be loaded safely.") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f"{constant} = {str(path)!r}: is no weights file; expected named tensors only.")
+    _check_fit(model.state_dict(), state, f"{constant} = {str(path)!r}")
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise InputError(f"{constant} = {str(path)!r}: holds numbers that are not finite; take an earlier one.")
+    model.load_state_dict(state, strict=True)
+
+
+def _check_fit(expected, state, where):
+    for key in [*expected, *state]:
+        want = list(expected[key].shape) if key in expected else "nothing"
+        found = list(state[key].shape) if key in state else "nothing"
+        if want != found:
+            raise InputError(
+                f"{where}: does not fit the model at {key}: the model has {want}, the file {found}. "
+                f"Compare {_constants_behind(key, expected, state)} with the config.json of the run that "
+                f"made the file."
+            )
+
+
+def _constants_behind(key, expected, state):
+    """The constants that decide whether a parameter is there, and its shape."""
+    both = key in expected and key in state
+    if "weight_ih_l0" in key and both and expected[key].shape[0] == state[key].shape[0]:
+        return "the skeleton in mocap_files" if "encoder" in key else "ae_dense_layer_sizes"
+    if "rnn" in key and not both:
+        return "ae_rnn_bidirectional" if "reverse" in key else "ae_rnn_layer_count"
+    if "rnn" in key:
+        return "ae_rnn_layer_size"
+    if "fc_" in key or (key == "dense_layers.decoder_dense_0.weight" and both):
+        return "latent_dim and ae_dense_layer_sizes"
+    if "final" in key:
+        return "the skeleton in mocap_files, ae_rnn_layer_size, ae_rnn_bidirectional and ae_dense_layer_sizes"
+    return "ae_dense_layer_sizes, ae_rnn_layer_size and ae_rnn_bidirectional"

@@ -1,0 +1,94 @@
+"""Files that are written whole or not at all, whatever happens meanwhile; and JSON from anybody, read with care."""
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+
+LARGEST_JSON = 1_000_000  # bytes; a weight for each of 3000 joints takes a tenth of it
+ATTEMPTS, PAUSE = 10, 0.1  # seconds; on Windows a file that another program reads cannot be replaced
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """A name beside `path` to write to. What stands there is moved into place at the end, or removed on an error.
+
+    Raises OSError, with `path` in it, where that is not possible; an older file is then left as it was.
+    """
+    path = Path(path)
+    path = path.resolve() if path.is_symlink() else path  # what a link points to is replaced, not the link
+    partial = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power cut could leave the new name with nothing behind it
+        _replace(partial, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.strerror = error.strerror or str(error)  # Pillow gives a text only
+            if error.filename in (None, str(partial)):
+                error.filename, error.filename2 = str(path), None  # the name that the user knows
+        raise
+
+
+def _replace(partial, path):
+    for attempt in range(ATTEMPTS):
+        try:
+            partial.replace(path)
+            return
+        except PermissionError:
+            if attempt + 1 == ATTEMPTS:
+                raise
+            time.sleep(PAUSE)
+
+
+def write_text(path, text):
+    """Write a text file, UTF-8, with the line ends that it has."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path, content):
+    """Write plain values as JSON that people can read."""
+    write_text(path, as_utf8(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
+
+
+def as_utf8(text):
+    """The text with an escape for what UTF-8 cannot hold, as Python and JSON know it: where the system's encoding is
+    ASCII, Python makes halves of characters of all others on the command line."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def read_json(path):
+    """What a JSON file holds. Raises ValueError, saying what is wrong, where it is no JSON, too large, too deep, has a
+    name twice in one object, or holds a number that is none."""
+    with Path(path).open("rb") as file:
+        data = file.read(LARGEST_JSON + 1)
+    if len(data) > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON} bytes")
+    try:
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_distinct, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("its brackets nest too deep") from None
+
+
+def _distinct(pairs):
+    found = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"it has {name[:100]!r} twice")
+        found[name] = value
+    return found
+
+
+def _refuse(word):
+    raise ValueError(f"{word} is no number")
+
+
+def holds_something(path):
+    """Whether there is a file, or a folder with anything in it but the .gitignore that keeps it in the repository."""
+    return any(item.name != ".gitignore" for item in path.iterdir()) if path.is_dir() else path.exists()

@@ -1,0 +1,244 @@
+"""The constants of a script: `--name=value` overrides, their checks, and `config.json`.
+
+A script's constants are its lower-case names with plain values. Paths in the script are relative to the
+script's folder, paths given on the command line to the folder the user is in.
+"""
+
+import ast
+import difflib
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.runtime import console, files
+from common.runtime.errors import InputError
+
+MAX_VALUE_LENGTH = 100_000  # characters; longer than any sensible list of files
+LARGEST = 2**60  # of any number
+SHOWN = 200  # characters of a wrong value that a message repeats
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a constant may be: a check and its description, completing "expected …"."""
+
+    fits: Callable[[Any], bool]
+    expected: str
+    is_text: bool = False
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _whole(minimum):
+    return Rule(lambda v: _is_whole(v) and v >= minimum, f"a whole number of at least {minimum}")
+
+
+def _is_pair(value, item):
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(item(v) for v in value)
+
+
+def _is_list(value, item):
+    return isinstance(value, (list, tuple)) and len(value) > 0 and all(item(v) for v in value)
+
+
+def _is_text(value):
+    return isinstance(value, str) and value != "" and "\0" not in value  # which no name of a file can hold
+
+
+def _or_none(rule):
+    return Rule(lambda v: v is None or rule.fits(v), f"None or {rule.expected}", rule.is_text)
+
+
+NUMBER = Rule(_is_number, "a number")
+NOT_NEGATIVE = Rule(lambda v: _is_number(v) and v >= 0, "a number of at least 0")
+POSITIVE = Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
+SHARE = Rule(lambda v: _is_number(v) and 0 <= v < 1, "a share from 0 to below 1, as 0.2")
+SWITCH = Rule(lambda v: isinstance(v, bool), "True or False")
+TEXT = Rule(_is_text, "a text, not empty", is_text=True)
+FILE_PAIRS = Rule(
+    lambda v: _is_list(v, lambda pair: _is_pair(pair, _is_text)),
+    'for each take a pair of file names, as [["dancer1.bvh", "dancer2.bvh"]]',
+)
+FRAME_RANGES = Rule(
+    lambda v: _is_list(v, lambda ranges: _is_list(ranges, lambda frames: _is_pair(frames, _is_whole))),
+    "for each pair of files a list of [start, end] frame ranges, as [[[0, -1]]]",
+)
+SIZES = Rule(
+    lambda v: _is_list(v, lambda size: _is_whole(size) and size > 0),
+    "a list of whole numbers above 0, as [512]",
+)
+FORMATS = Rule(lambda v: _is_list(v, ("fbx", "bvh").__contains__), '["bvh"], ["fbx"] or ["fbx", "bvh"]')
+AXIS = Rule(("X", "Y", "Z").__contains__, '"X", "Y" or "Z"', is_text=True)
+
+RULES = {
+    "mocap_file_path": TEXT,
+    "mocap_files": FILE_PAIRS,
+    "mocap_valid_frame_ranges": FRAME_RANGES,
+    "mocap_pos_scale": POSITIVE,
+    "mocap_fps": _or_none(Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")),
+    "mocap_up_axis": _or_none(AXIS),
+    "mocap_take": _or_none(TEXT),
+    "fbx_backend": Rule(("builtin", "sdk").__contains__, '"builtin" or "sdk"', is_text=True),
+    "mocap_loss_weights_file": _or_none(TEXT),
+    "latent_dim": _whole(1),
+    "sequence_length": _whole(1),
+    "ae_rnn_layer_count": _whole(1),
+    "ae_rnn_layer_size": _whole(1),
+    "ae_rnn_bidirectional": SWITCH,
+    "ae_dense_layer_sizes": SIZES,
+    "save_weights": SWITCH,
+    "load_weights": SWITCH,
+    "encoder_weights_file": TEXT,
+    "decoder_weights_file": TEXT,
+    "decoder1_weights_file": TEXT,
+    "decoder2_weights_file": TEXT,
+    "sequence_offset": _whole(1),
+    "batch_size": _whole(1),
+    "test_percentage": SHARE,
+    "initial_weights": Rule(("regression", "noise").__contains__, '"regression" or "noise"', is_text=True),
+    "schedule": Rule(("inverse", "step").__contains__, '"inverse" or "step"', is_text=True),
+    "layerwise_rates": SWITCH,
+    "augment_heading": SWITCH,
+    "augment_mirror": SWITCH,
+    "ae_learning_rate": POSITIVE,
+    "ae_norm_loss_scale": NOT_NEGATIVE,
+    "ae_pos_loss_scale": NOT_NEGATIVE,
+    "ae_quat_loss_scale": NOT_NEGATIVE,
+    "kld_scale_cycle_duration": _whole(1),
+    "kld_scale_min_const_duration": _whole(0),
+    "kld_scale_max_const_duration": _whole(0),
+    "min_kld_scale": NOT_NEGATIVE,
+    "max_kld_scale": NOT_NEGATIVE,
+    "epochs": _whole(0),
+    "model_save_interval": _whole(1),
+    "save_history": SWITCH,
+    "random_seed": _whole(0),
+    "device": Rule(
+        lambda v: _is_text(v) and re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", v),
+        '"auto", "cpu", "cuda" or "mps"',
+        is_text=True,
+    ),
+    "precision": Rule(lambda v: v in ("float32", "bfloat16"), '"float32" or "bfloat16"', is_text=True),
+    "checkpoint_minutes": POSITIVE,
+    "resume": SWITCH,
+    "results_path": TEXT,
+    "export_formats": _or_none(FORMATS),
+    "export_root_motion": SWITCH,
+    "export_hold_feet": SWITCH,
+    "export_seq_index": _whole(0),
+    "export_seq_start": _whole(0),
+    "export_seq_length": _whole(1),
+    "export_mix_seq_start": _whole(0),
+    "export_sample_latent": SWITCH,
+    "export_walk_step": NOT_NEGATIVE,
+    "export_offset_amplitude": NUMBER,
+    "export_offset_seconds": POSITIVE,
+    "show_history": SWITCH,
+    "open_report": SWITCH,
+    "view_ele": NUMBER,
+    "view_azi": NUMBER,
+    "view_line_width": POSITIVE,
+    "view_size": Rule(lambda v: _is_number(v) and 0.5 <= v <= 10, "inches from 0.5 to 10"),
+}
+PATHS = [name for name in RULES if name.endswith(("_path", "_weights_file"))]
+
+
+def constants_of(namespace, script_path):
+    """The constants among a script's globals(), in their order. Raises InputError if one that it reads is missing."""
+    source = Path(script_path).read_text(encoding="utf-8")
+    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    missing = [node.id for node in names if node.id in RULES and node.id not in namespace]
+    if missing:
+        own = [name for name in namespace if name.islower() and name not in RULES]
+        nearest = difflib.get_close_matches(missing[0], own, n=1)
+        advice = f"is {nearest[0]!r} a misspelling of it?" if nearest else "add the line again."
+        raise InputError(f"{Path(script_path).name} has no constant {missing[0]} any more; {advice}")
+    return {name: namespace[name] for name in namespace if name in RULES}
+
+
+def configure(namespace, arguments, script_path, description):
+    """Apply `--name=value` arguments to the constants in a script's globals() and check them all.
+
+    Prints and returns the effective settings, a dict; `--help` prints the description and ends the script.
+    Raises InputError naming the constant, what was found and what was expected.
+    """
+    constants = constants_of(namespace, script_path)
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(description, "\nConstants, each to be set as --name=value:", sep="\n")
+        _print_settings(constants, {})
+        raise SystemExit(0)
+    overrides = dict(_parse_override(argument, constants) for argument in arguments)
+    for name, value in (constants | overrides).items():
+        check(name, value)
+    console.line("--- settings")
+    _print_settings(constants | overrides, overrides)
+    console.line("")
+    script_folder = Path(script_path).resolve().parent
+    for name in overrides.keys() & set(PATHS):
+        if overrides[name] is not None and Path.cwd() != script_folder:
+            overrides[name] = str(Path.cwd() / Path(overrides[name]).expanduser())
+    return constants | overrides
+
+
+def check(name, value):
+    """Raise InputError if a constant's value is not of the kind it has to be."""
+    rule = RULES[name]
+    if not rule.fits(value):
+        raise InputError(f"{name} = {_shown(value)}: expected {rule.expected}.")
+
+
+def _shown(value):
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of too many digits"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def save_config(config, script_path, path):
+    """Write the effective settings, and which script they are for, as JSON."""
+    files.write_json(path, {"script": Path(script_path).name, **config})
+
+
+def _parse_override(argument, constants):
+    name, equals, text = argument.removeprefix("--").partition("=")
+    if not argument.startswith("--") or not equals:
+        raise InputError(
+            f"cannot read the argument {_shown(argument)}: settings are given as --name=value, without blanks "
+            f"around '='; put quotes around the whole if the value holds blanks or brackets."
+        )
+    if name not in constants:
+        nearest = difflib.get_close_matches(name, constants, n=1, cutoff=0.0)[0]
+        raise InputError(f"there is no setting named {_shown(name)}; the nearest is {nearest!r}. --help lists all.")
+    if len(text) > MAX_VALUE_LENGTH:
+        raise InputError(f"--{name}: the value is longer than {MAX_VALUE_LENGTH} characters.")
+    return name, _parse_value(text, RULES[name].is_text)
+
+
+def _parse_value(text, is_text):
+    """A literal, or for text the characters as they are. What is no literal stays text; the check tells."""
+    if is_text and text != "None" and text[:1] not in ("'", '"'):
+        return text
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as that "1if" is no good style
+            return ast.literal_eval(files.as_utf8(text))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _print_settings(config, overrides):
+    width = max(len(name) for name in config)
+    for name, value in config.items():
+        console.line(f"{name:{width}} = {value!r}{'  <- command line' if name in overrides else ''}")

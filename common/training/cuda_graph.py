@@ -1,0 +1,61 @@
+"""A training step on CUDA, recorded once and replayed."""
+
+import collections
+import warnings
+
+from common.runtime import console, devices
+
+import torch
+
+WARM_UP = 3  # steps before one is recorded, of them at least one of the same size
+
+
+class CudaGraph:
+    """A step on CUDA, recorded once as a graph and replayed: one launch instead of some thousand.
+
+    A graph reads and writes fixed places in memory, so every batch is copied there; the last, smaller batch of an epoch
+    has a graph of its own.
+    """
+
+    def __init__(self, run):
+        self.run, self.calls, self.graphs = run, collections.Counter(), {}
+
+    def __call__(self, *inputs):
+        size = len(inputs[0])
+        if size not in self.calls or self.calls.total() < WARM_UP:
+            self.calls[size] += 1
+            return self._warm_up(inputs)
+        if size not in self.graphs:
+            self.graphs[size] = self._record(inputs)
+        if self.graphs[size] is None:
+            return self.run(*inputs)
+        graph, places, losses = self.graphs[size]
+        for place, value in zip(places, inputs, strict=True):
+            place.copy_(value)
+        graph.replay()
+        return losses.clone()
+
+    def _warm_up(self, inputs):
+        """A step on a stream of its own, for what CUDA's libraries set up at first use, also of another batch size, and
+        cannot be recorded."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*capturable")  # Adam is about to be recorded
+            losses = self.run(*inputs)
+        torch.cuda.current_stream().wait_stream(stream)
+        return losses
+
+    def _record(self, inputs):
+        """The graph, its places and its losses; None where this torch or driver cannot record the step."""
+        places = [value.clone() for value in inputs]
+        try:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
+                losses = self.run(*places)
+        except RuntimeError as error:
+            if devices.out_of_memory(error):
+                raise
+            console.note(f"a step cannot be recorded here, which makes it slower: {str(error).splitlines()[0]}")
+            return None
+        return graph, places, losses

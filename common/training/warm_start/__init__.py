@@ -1,0 +1,1 @@
+"""Weights set by regression before the first step."""

@@ -1,0 +1,86 @@
+"""Legs that reach: the ankle is where it should be, the foot points where it did, and nothing else has moved."""
+
+import dataclasses
+
+from common.mocap import load_mocap
+from common.motion import leg_ik, quaternion
+from helpers.project import PROJECT, positions
+
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture(scope="module")
+def take():
+    """Two seconds of the bundled duet."""
+    take = load_mocap(PROJECT / "data/mocap/duet_dancer2.bvh")
+    return dataclasses.replace(take, rot_local=take.rot_local[500:600], root_pos=take.root_pos[500:600])
+
+
+def joint(take, name):
+    return take.skeleton.joint_names.index(name)
+
+
+def worlds(take):
+    """World rotations, (T, J, 4), joint by joint."""
+    local, found = torch.from_numpy(take.rot_local), []
+    for number, parent in enumerate(take.skeleton.parents):
+        found.append(local[:, number] if parent < 0 else quaternion.mul(found[parent], local[:, number]))
+    return torch.stack(found, dim=1)
+
+
+def wave(take, size):
+    swing = np.linspace(0, 2 * np.pi, take.frame_count)
+    return size * np.stack((np.sin(swing), 0 * swing, 1 - np.cos(swing)), axis=1)
+
+
+def test_the_ankle_is_put_where_it_should_be(take):
+    ankle = joint(take, "LeftFoot")
+    assert leg_ik.has_leg(take.skeleton, ankle)
+    shift = wave(take, 3.0)
+    shift[:, 1] = 2.0  # up, so that no leg is too short
+    found = leg_ik.reach(take, ankle, shift)
+    before, after = positions(take), positions(found)
+    np.testing.assert_allclose(after[:, ankle], before[:, ankle] + shift, atol=1e-6)
+    toes = [joint(take, name) for name in take.skeleton.joint_names if "LeftToe" in name]
+    np.testing.assert_allclose(after[:, toes], before[:, toes] + shift[:, None], atol=1e-6)
+    leg = [ankle, joint(take, "LeftLeg"), joint(take, "LeftUpLeg")]
+    rest = [number for number in range(take.skeleton.joint_count) if number not in leg]
+    np.testing.assert_array_equal(found.rot_local[:, rest], take.rot_local[:, rest])
+    assert (np.sum(found.rot_local * take.rot_local, axis=-1) > 0.5).all()  # of the same sign
+    torch.testing.assert_close(worlds(found)[:, ankle], worlds(take)[:, ankle], atol=1e-6, rtol=0)
+
+
+def test_a_leg_stretches_as_far_as_it_reaches(take):
+    ankle, hip = joint(take, "RightFoot"), joint(take, "RightUpLeg")
+    shift = np.tile((0.0, -40.0, 0.0), (take.frame_count, 1))
+    found = positions(leg_ik.reach(take, ankle, shift))
+    length = np.linalg.norm(take.skeleton.mean_offsets[[ankle, joint(take, "RightLeg")]], axis=1).sum()
+    leg = found[:, ankle] - found[:, hip]
+    assert (np.linalg.norm(leg, axis=1) <= length * (1 + 1e-9)).all()
+    assert (np.linalg.norm(leg, axis=1) > 0.99 * length).all()
+    wanted = positions(take)[:, ankle] + shift - found[:, hip]
+    cosine = (leg * wanted).sum(1) / np.linalg.norm(leg, axis=1) / np.linalg.norm(wanted, axis=1)
+    np.testing.assert_allclose(cosine, 1, atol=1e-9)
+
+
+def test_no_shift_changes_nothing(take):
+    found = leg_ik.reach(take, joint(take, "LeftFoot"), np.zeros((take.frame_count, 3)))
+    np.testing.assert_allclose(found.rot_local, take.rot_local, atol=1e-6)
+
+
+def test_straight_legs_without_a_knee_that_bends_are_finite(take):
+    still = dataclasses.replace(
+        take, rot_local=np.tile((1.0, 0, 0, 0), (take.frame_count, take.skeleton.joint_count, 1))
+    )
+    found = leg_ik.reach(still, joint(take, "LeftFoot"), wave(take, 5.0))
+    assert np.isfinite(found.rot_local).all()
+    np.testing.assert_allclose(np.linalg.norm(found.rot_local, axis=-1), 1, atol=1e-9)
+
+
+def test_what_hangs_from_no_two_long_bones_is_no_leg(take):
+    skeleton = take.skeleton
+    assert not leg_ik.has_leg(skeleton, 0)
+    assert not leg_ik.has_leg(skeleton, joint(take, "LeftUpLeg"))
+    assert not leg_ik.has_leg(skeleton, joint(take, "LeftToeBase"))  # its parent's bone is a shank, its own is short

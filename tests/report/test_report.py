@@ -1,0 +1,664 @@
+"""The report without a browser: what the page holds, and that it holds what the run left."""
+
+import csv
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+from common import report
+from common.mocap import Mocap, Skeleton, bvh, cut, load_mocap, rescale, save_mocap
+from common.model import generate
+from common.motion import quaternion, root_path
+from common.report import __main__ as command
+from common.report import clips, contents, latent, page, presets
+from common.report.run_report import _describe
+from common.runtime import errors, interrupt
+from helpers import plain_bvh
+from helpers.project import PROJECT, SCRIPTS, TINY, load_script, positions, run_here, write_body
+from helpers.report_page import Page
+from helpers.strange_names import NAMES, take_of
+
+import numpy as np
+import pytest
+import torch
+
+HOSTILE = ['</script><script>alert("x")</script>', "<!--", "]]>", "'\"`&amp;${1}\\", "\u2028\ud800\0\x1b", "x" * 10_000]
+EMPTY = {"config": {}, "run": {}}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The results folders of a tiny run of each script."""
+    folder = tmp_path_factory.mktemp("runs")
+    write_body(folder / "one.bvh")
+    write_body(folder / "two.bvh", phase=0.7)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in SCRIPTS:
+            files = {"mocap_file_path": str(folder), "mocap_files": [["one.bvh", "two.bvh"]]}
+            assert run_here(name, TINY | files | {"results_path": str(folder / name)}, patch) == 0
+    return {name: folder / name for name in SCRIPTS}
+
+
+@pytest.fixture
+def left(runs, tmp_path):
+    """What a run of the deepfake has left, to be changed."""
+    return shutil.copytree(runs["vae_rnn_deepfake"], tmp_path / "left")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_page_holds_the_positions_of_the_exported_files(name, runs):
+    found = Page(runs[name] / "report.html")
+    found.check_policy()
+    clip_files = sorted((runs[name] / "anims").glob("*.bvh"))
+    assert len(clip_files) == len(found.data["motion"]["clips"]) == (7 if name == "vae_rnn" else 6)
+    for file in clip_files:
+        number = found.number(file.stem)
+        names, expected = plain_bvh.joint_positions(file.read_text())
+        np.testing.assert_allclose(found.positions(number), expected, atol=0.01)  # a tenth of a millimetre
+        assert np.abs(found.positions(number) - expected).max() > 0
+        clip = found.data["motion"]["clips"][number]
+        assert (clip["fps"], clip["step"]) == (50, 1)
+        assert len(found.data["motion"]["skeletons"][clip["skeleton"]]["names"]) == len(names)
+    assert (runs[name] / "report.html").stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_page_holds_history_settings_and_the_run(name, runs):
+    data = Page(runs[name] / "report.html").data
+    with (runs[name] / "histories/history_2.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert data["history"]["epochs"] == [1, 2]
+    columns = list(data["history"]["columns"].values())
+    expected = [[float(value) for value in row] for row in rows]
+    for epoch, row in enumerate(expected):
+        assert [column[epoch] for column in columns[:6]] == pytest.approx(row[:6])
+    assert list(data["history"]["columns"])[:6] == header[:6]
+    assert data["config"]["script"] == f"{name}.py"
+    assert data["run"]["state"] == "finished"
+    assert data["run"]["seconds"] > 0
+    assert data["run"]["takes"][0][1]["file"] == "two.bvh"
+    assert data["sentence"].startswith(
+        f"{name}.py learnt from one.bvh and two.bvh (2 s of duet at 50 frames per second) for 2 of 2 epochs in "
+    )
+    assert ["frames of a window", "8", "sequence_length"] in data["settings"]
+    assert data["problems"] == []
+    assert {"/".join(file["path"]) for file in data["files"]} >= {"config.json", "weights/checkpoint"}
+
+
+def test_which_clips_belong_together(runs):
+    deepfake = Page(runs["vae_rnn_deepfake"] / "report.html")
+    motion, number = deepfake.data["motion"], deepfake.number
+    first, second = number("orig_sequence_dancer1"), number("orig_sequence_dancer2")
+    again = [number("pred_sequence_dancer1_to_dancer1"), number("pred_sequence_dancer2_to_dancer2")]
+    crossed = [number("pred_sequence_dancer1_to_dancer2"), number("pred_sequence_dancer2_to_dancer1")]
+    shown = [preset["clips"] for preset in motion["presets"]]
+    assert shown == [
+        *([first, second], [first, crossed[0]], [crossed[0], second], [second, crossed[1]], [crossed[1], first]),
+        *([first, again[0]], [second, again[1]]),
+    ]
+    compared = {place: clip["compare"] for place, clip in enumerate(motion["clips"]) if clip["compare"] >= 0}
+    assert compared == {again[0]: first, again[1]: second}  # nobody danced the others
+
+    translation = Page(runs["vae_rnn"] / "report.html")
+    motion, number = translation.data["motion"], translation.number
+    first, second, answer = (number(name) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", "pred"))
+    assert [preset["clips"] for preset in motion["presets"]][:3] == [[first, second], [first, answer], [second, answer]]
+    assert motion["clips"][answer]["compare"] == second
+    assert len(motion["presets"][3]["clips"]) == 4
+
+
+def test_clips_of_other_frames_are_not_compared():
+    found = [
+        {"name": f"orig_sequence_dancer2_index_0_seq_start_{start}_length_40", **presets.role("orig_sequence_dancer2")}
+        for start in (0, 10)
+    ]
+    for name in ("seq_start_10_length_40", "seq_start_10_length_40_in_place", "seq_start_20_length_40"):
+        found.append({"name": f"pred_sequence_dancer2_epoch_2_{name}", **presets.role("pred_sequence_dancer2_epoch_2")})
+    presets.add_titles(found)
+    assert [clip["compare"] for clip in found] == [-1, -1, 1, 1, -1]
+
+
+def test_what_was_learnt_last_is_shown_first(body):
+    """A run that was stopped after 100 epochs, and went on, has left clips of both."""
+    made = ("pred_sequence_dancer2", "rec_sequences", "seq_randwalk")
+    names = [f"{name}_epoch_{count}_seq_start_1_length_9" for count in (100, 90, 600) for name in made]
+    found = packed([(name, body) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", *names)])
+    shown = [[found["clips"][place]["name"] for place in preset["clips"]] for preset in found["presets"]]
+    assert shown[1] == ["orig_sequence_dancer1", names[6]]
+    assert shown[-1] == names[7:9]
+    abouts = {clip["name"]: clip["about"] for clip in found["clips"]}
+    assert abouts[names[6]] == "as the model answers dancer 1, after 600 epochs"
+    assert abouts["orig_sequence_dancer1"] == "recorded"
+    alone = packed([(name, body) for name in ("orig_sequence_dancer1", names[0])])["clips"]
+    assert alone[1]["about"] == "as the model answers dancer 1"
+
+
+def test_dancers_in_place_do_not_stand_inside_each_other(body):
+    names = "orig_sequence_dancer1", "orig_sequence_dancer2", "pred_sequence_dancer2"
+    for take, beside in ((root_path.stand(body), [True] * 3), (walking(body), [False, False, True])):
+        found = packed([(name, take) for name in names])["presets"]
+        assert [preset["beside"] for preset in found] == [preset["in_place"] for preset in found] == beside
+
+
+def walking(body):
+    path = np.linspace([0, 90, 0], [200, 90, 100], body.frame_count)
+    return dataclasses.replace(body, root_pos=path)
+
+
+def packed(named, config=EMPTY["config"], run=EMPTY["run"]):
+    problems = []
+    found = clips.packed(PROJECT / "nowhere", config, run, named, problems)
+    assert problems == []
+    return found
+
+
+def shown(tmp_path, named, **more):
+    """The page of clips that are handed over."""
+    return Page(report.save(tmp_path, clips=named, **more))
+
+
+@pytest.mark.parametrize("up_axis", ["X", "Y", "Z"])
+def test_up_is_up(up_axis, body, tmp_path):
+    """A body that was turned with its axes, a third of a turn about their diagonal, stands upright again."""
+    upright = positions(body)
+    side = {"X": -0.5, "Z": 0.5}.get(up_axis, 0)
+    turn = torch.tensor([0.5 if side else 1.0, side, side, side], dtype=torch.float64)
+    rot_local = torch.from_numpy(body.rot_local).clone()
+    rot_local[:, 0] = quaternion.mul(turn.expand(len(rot_local), 4), rot_local[:, 0])
+    root_pos = quaternion.rotate(turn, torch.from_numpy(body.root_pos)).numpy()
+    turned = dataclasses.replace(body, rot_local=rot_local.numpy(), root_pos=root_pos, up_axis=up_axis)
+    found = shown(tmp_path, [("orig_sequence_dancer1", turned)]).positions(0)
+    np.testing.assert_allclose(found[..., 1], upright[..., 1], atol=0.01)
+    apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (found, upright)]
+    np.testing.assert_allclose(*apart, atol=0.02)
+    volumes = [np.linalg.det(p[:, 2:5] - p[:, :1]) for p in (found, upright)]
+    np.testing.assert_allclose(*volumes, rtol=1e-2, atol=5)  # no mirror image
+
+
+def test_a_generated_clip_lies_as_its_recording_stands(body, tmp_path):
+    lying = dataclasses.replace(body, up_axis="Z")
+    found = packed([("orig_sequence_dancer1", body), ("pred_sequence_dancer2_epoch_1", lying)])
+    assert found["clips"][0]["path"] == found["clips"][1]["path"]
+    overruled = packed([("orig_sequence_dancer1", body)], {"mocap_up_axis": "Z"})
+    assert overruled["clips"][0]["path"] != found["clips"][0]["path"]
+
+
+def test_the_path_may_be_long_and_stays_exact(body, tmp_path):
+    far = dataclasses.replace(body, root_pos=body.root_pos + np.linspace(0, 90_000, 40)[:, None] * (1, 0, -1))
+    found = shown(tmp_path, [("far", far)]).positions(0)
+    np.testing.assert_allclose(found, positions(far), atol=0.01)
+
+
+def body_of(joints, frames, fps):
+    random = np.random.default_rng(3)
+    parents = np.array([-1, *(np.arange(joints - 1) // 2)])
+    offsets = random.uniform(-9, 9, (joints, 3))
+    names = [f"joint {joint}" for joint in range(joints)]
+    skeleton = Skeleton("body", names, parents, offsets, ["ZXY"] * joints, offsets)
+    rot_local = random.normal(size=(frames, joints, 4))
+    rot_local /= np.linalg.norm(rot_local, axis=-1, keepdims=True)
+    return Mocap(skeleton, rot_local, random.uniform(-300, 300, (frames, 3)), fps, "Y", "body")
+
+
+def test_eight_default_clips_of_a_real_body_are_small(tmp_path):
+    takes = [(f"clip {number}", body_of(57, 1000, 50.0)) for number in range(8)]
+    path = report.save(tmp_path, clips=takes)
+    assert path.stat().st_size < 5_000_000
+    found = Page(path)
+    np.testing.assert_allclose(found.positions(3), positions(takes[3][1]), atol=0.01)
+
+
+@pytest.mark.parametrize(("fps", "frames", "step"), [(50.0, 100, 1), (59.94, 100, 1), (120.0, 100, 2), (240.0, 100, 4)])
+def test_no_more_frames_than_a_screen_shows(fps, frames, step, tmp_path):
+    take = body_of(5, frames, fps)
+    found = shown(tmp_path, [("a clip", take)])
+    clip = found.data["motion"]["clips"][0]
+    assert (clip["step"], clip["fps"]) == (step, pytest.approx(fps / step))
+    np.testing.assert_allclose(found.positions(0), positions(take)[::step], atol=0.01)
+
+
+def test_long_clips_are_thinned_and_then_cut(monkeypatch, tmp_path):
+    take = body_of(5, 400, 100.0)
+    monkeypatch.setattr(clips, "LARGEST", 100 * (6 * 5 + 12))
+    motion = shown(tmp_path, [("a clip", take)]).data["motion"]
+    assert (motion["thinned"], motion["cut"], motion["clips"][0]["frames"]) == (4, False, 100)
+    monkeypatch.setattr(clips, "LARGEST", 40 * (6 * 5 + 12))
+    motion = shown(tmp_path, [("a clip", take)]).data["motion"]
+    assert (motion["thinned"], motion["cut"], motion["clips"][0]["frames"]) == (4, True, 40)
+
+
+@pytest.mark.parametrize(
+    ("input_ending", "formats_out"),
+    [(".bvh", ["bvh"]), (".bvh", ["fbx"]), (".fbx", ["bvh"]), (".fbx", ["fbx", "bvh"])],
+)
+def test_any_format_is_read_once_and_in_centimetres(input_ending, formats_out, tiny, duet, monkeypatch):
+    """Exports are in their recording's unit: here 2 cm, so that what is read wrongly is half or twice as large."""
+    takes = [load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
+    for take, name in zip(takes, ("one", "two"), strict=True):
+        small = rescale(take, 0.5)
+        save_mocap(dataclasses.replace(small, unit_cm=1.0), duet / f"{name}{input_ending}")
+    given = {
+        "mocap_files": [[f"one{input_ending}", f"two{input_ending}"]],
+        "mocap_pos_scale": 2,
+        "export_formats": formats_out,
+        "epochs": 1,
+    }
+    assert run_here("vae_rnn", tiny | given, monkeypatch) == 0
+    found = Page(duet / "results/report.html")
+    assert len(found.data["motion"]["clips"]) == 7
+    for dancer, take in enumerate(takes, 1):
+        number = found.number(f"orig_sequence_dancer{dancer}")
+        np.testing.assert_allclose(found.positions(number), positions(take)[10:50], atol=0.02)
+
+
+def test_marks_are_found_by_name_and_else_left_out(body):
+    described = clips.describe(body.skeleton)
+    names = described["names"]
+    marks = {kind: [names[joint] for joint in joints] for kind, joints in described["marks"].items()}
+    assert marks == {
+        "hands": ["LeftArm_Nub", "RightArm_Nub"],
+        "feet": ["LeftLeg_Nub", "RightLeg_Nub"],
+        "hips": ["Hips"],
+    }
+    assert names[described["head"]] == "Head"
+    duet = clips.describe(load_mocap(PROJECT / "data/mocap/duet_dancer1.bvh").skeleton)
+    assert [duet["names"][joint] for joint in (*duet["marks"]["hands"], *duet["marks"]["feet"])] == [
+        *("LeftHand", "RightHand", "LeftFoot", "RightFoot")
+    ]
+    plain = clips.describe(body_of(7, 2, 50.0).skeleton)
+    assert (plain["marks"]["hands"], plain["marks"]["feet"], plain["head"]) == ([], [], -1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# names that anybody may have made
+
+
+def test_hostile_names_stay_text(left, tmp_path):
+    take = take_of(NAMES)
+    config = json.loads((left / "config.json").read_text())
+    config |= {"mocap_files": [HOSTILE[:2], HOSTILE[2:4]], "sequence_length": HOSTILE[0], "script": HOSTILE[0]}
+    (left / "config.json").write_text(json.dumps(config))
+    (left / "anims" / "<img src=x onerror=alert(1)> & 'x'.gif").write_bytes(b"")
+    metrics = {"rows": [{"conversion": HOSTILE[0], "figures": [{"name": HOSTILE[1], "unit": HOSTILE[2]}]}]}
+    (left / "histories" / "metrics_2.json").write_text(json.dumps(metrics | {"summary": HOSTILE}))
+    path = report.save(left, clips=[(name, take) for name in HOSTILE])
+    found = Page(path)
+    found.check_policy()
+    assert found.data["motion"]["skeletons"][0]["names"] == take.skeleton.joint_names
+    assert {clip["name"] for clip in found.data["motion"]["clips"]} == set(HOSTILE)
+    assert found.data["metrics"]["rows"][0]["conversion"] == HOSTILE[0]
+    text = path.read_text(encoding="utf-8")
+    data = text[text.index('id="data"') :].split("</script>")[0]
+    assert "<" not in data.split(">", 1)[1]
+    assert "alert" not in " ".join(found.words)
+    assert len(found.data["sentence"]) < 4000
+
+
+def test_json_in_a_page():
+    value = {"a": [1, 2.5, float("nan"), float("-inf"), None, True, "é腕\u2028</script>&"], 3: ()}
+    text = page.as_json(value)
+    assert text.isascii()
+    assert not set("<>&\n") & set(text)
+    assert json.loads(text) == {"a": [1, 2.5, None, None, None, True, "é腕\u2028</script>&"], "3": []}
+
+
+def test_nothing_in_our_own_scripts_ends_them():
+    for name in page.SCRIPTS:
+        text = (page.WEB / name).read_text(encoding="utf-8").lower()
+        assert "</script" not in text
+        assert "<!--" not in text
+        assert name == "three.js" or not {"innerHTML", "outerHTML", "insertAdjacentHTML", "eval("} & set(text.split())
+
+
+def test_the_library_states_its_version_and_licence():
+    text = (page.WEB / "three.js").read_text(encoding="utf-8")
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert text.startswith("/*\nthree.js r187 (npm: three 0.187.0")
+    assert "MIT License" in text[:600]
+    assert "npx esbuild three_entry.js" in text[:900]
+    assert "Permission is hereby granted, free of charge" in (page.WEB / "three_LICENSE.txt").read_text(
+        encoding="utf-8"
+    )
+    assert "three.js r187" in readme
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# runs of which not everything is there
+
+
+def remove(*names):
+    def change(folder):
+        for name in names:
+            for path in folder.glob(name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return change
+
+
+def write(name, content):
+    def change(folder):
+        path = folder / name
+        path.write_bytes(content) if isinstance(content, bytes) else path.write_text(content, encoding="utf-8")
+
+    return change
+
+
+ORIG = "anims/orig_sequence_dancer1_index_0_seq_start_10_length_40.bvh"
+PARTS = {
+    "an earlier run": (remove("histories/run.json", "histories/latent_2.npz", "report.html"), 0),
+    "no history": (remove("histories"), 0),
+    "no clips": (remove("anims"), 0),
+    "GIFs alone": (remove("anims/*.bvh"), 0),
+    "no config": (remove("config.json"), 0),
+    "config alone": (remove("anims", "histories", "weights"), 0),
+    "a broken clip": (write(ORIG, "HIERARCHY\nROOT x\n{"), 1),
+    "a clip of nothing": (write(ORIG, b""), 1),
+    "a config that is none": (write("config.json", "[1]"), 1),
+    "a config of another world": (write("config.json", '{"script": 3, "mocap_files": 7, "epochs": "x"}'), 0),
+    "a scale of another world": (write("config.json", '{"mocap_pos_scale": [], "mocap_up_axis": {}}'), 0),
+    "a run of another world": (write("histories/run.json", '{"takes": 3, "seconds": "x", "state": {}}'), 0),
+    "half a run of another world": (write("histories/run.json", '{"epochs_done": [], "machine": []}'), 0),
+    "takes of another world": (write("histories/run.json", '{"takes": [[{"unit_cm": "x", "fps": null}, 3], 4]}'), 0),
+    "a damaged map": (write("histories/latent_2.npz", b"PK\3\4 no"), 1),
+    "an empty history": (write("histories/history_2.csv", ""), 1),
+    "a history of words": (write("histories/history_2.csv", "a,b\nx,y\n"), 1),
+    "a history of a binary file": (write("histories/history_2.csv", bytes(range(256))), 1),
+    "a history of NaN": (write("histories/history_2.csv", "ae train,ae test\nnan,nan\ninf,1\n1,2\n3\n"), 0),
+    "metrics that are none": (write("histories/metrics_2.json", "{"), 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_what_is_there_is_shown(name, left):
+    change, problems = PARTS[name]
+    change(left)
+    found = Page(report.save(left))
+    found.check_policy()
+    assert len(found.data["problems"]) == problems
+    assert (found.data["motion"] is None) == (not list(left.glob("anims/*.bvh")))
+    assert found.data["sentence"].endswith(".")
+    if name == "a history of NaN":
+        assert found.data["history"] == {
+            "columns": {"ae train": [None, None, 1], "ae test": [None, 1, 2]}, "epochs": [1, 2, 3],
+        }  # fmt: skip
+
+
+def test_the_longest_history_and_the_newest_metrics_count(left):
+    (left / "histories/history_300.csv").write_text("ae train\n1\n")
+    (left / "histories/history_9.csv").write_text("ae train\n1\n2\n3\n")
+    for epoch in (9, 10):
+        (left / f"histories/metrics_{epoch}.json").write_text(json.dumps({"epoch": epoch}))
+    data = contents.read(left)
+    assert data["history"] == {"columns": {"ae train": [1, 2, 3]}, "epochs": [1, 2, 3]}
+    assert data["metrics"] == {"epoch": 10}
+
+
+def test_a_long_history_keeps_its_ends(left):
+    rows = "\n".join(str(epoch) for epoch in range(1, 5002))
+    (left / "histories/history_5001.csv").write_text(f"ae train\n{rows}\n")
+    history = contents.read(left)["history"]
+    assert history["columns"]["ae train"] == history["epochs"]
+    assert (history["epochs"][0], history["epochs"][-1]) == (1, 5001)
+    assert len(history["epochs"]) < 2100
+
+
+TIMES = {0.2: "0 s", 59.4: "59 s", 61: "1 min 1 s", 120: "2 min", 3599: "59 min", 7260: "2 h 1 min"}
+
+
+@pytest.mark.parametrize(("seconds", "words"), TIMES.items())
+def test_times_in_words(seconds, words):
+    assert contents.duration(seconds) == words
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the command, and opening
+
+
+def test_the_command_makes_the_page_again(left):
+    before = Page(left / "report.html").data
+    (left / "report.html").unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "common.report", str(left)], cwd=PROJECT, capture_output=True, encoding="utf-8"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == f"The report is {left / 'report.html'}"
+    after = Page(left / "report.html").data
+    for part in ("config", "run", "sentence", "history", "metrics", "latent"):
+        assert after[part] == before[part], part
+    assert after["motion"] == before["motion"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "one results folder is expected, not 0"),
+        (["a", "b"], "not 2"),
+        (["nowhere"], "'nowhere': no run has left anything there"),
+        (["."], "Name the folder that results_path names"),
+    ],
+)
+def test_a_folder_that_is_none_is_named(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["report", *arguments])
+
+    with pytest.raises(SystemExit) as stop:
+        errors.run(command.main)
+    assert stop.value.code == 2
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands of processes that would have been started."""
+    commands = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **how: commands.append((command, how)))
+    return commands
+
+
+@pytest.mark.parametrize(
+    ("name", "display", "wanted"),
+    [(SCRIPTS[0], True, True), (SCRIPTS[1], True, True), (SCRIPTS[0], False, True), (SCRIPTS[1], True, False)],
+)
+def test_the_page_is_opened_where_there_is_a_display(name, display, wanted, tiny, duet, started, monkeypatch):
+    monkeypatch.setattr("common.runtime.console.has_display", lambda: display)
+    assert run_here(name, tiny | {"epochs": 1, "open_report": wanted}, monkeypatch) == 0
+    assert len(started) == (display and wanted)
+    for program, how in started:
+        assert program[1:] == ["-m", "webbrowser", (duet / "results/report.html").as_uri()]
+        assert {how[stream] for stream in ("stdin", "stdout", "stderr")} == {subprocess.DEVNULL}
+
+
+def test_a_stopped_run_opens_nothing_but_leaves_a_report(tiny, duet, started, monkeypatch):
+
+    monkeypatch.setattr("common.runtime.console.has_display", lambda: True)
+    stops = interrupt.Stop()
+    monkeypatch.setattr(interrupt, "Stop", lambda: stops)
+    stops.asked = True
+    assert run_here("vae_rnn", tiny | {"epochs": 2, "open_report": True}, monkeypatch) == 130
+    assert not started
+    data = Page(duet / "results/report.html").data
+    assert data["run"]["state"] == "stopped"
+    assert "for 0 of 2 epochs, where it was stopped," in data["sentence"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# while it trains
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monkeypatch):
+    pages = []
+    save = report.save
+
+    def keep(*arguments):
+        pages.append(Page(save(*arguments)))
+        return duet / "results/report.html"
+
+    monkeypatch.setattr(report, "save", keep)
+    assert run_here(name, tiny, monkeypatch) == 0
+    assert len(pages) == 2  # after the first of two epochs, and at the end
+    during, after = (found.data for found in pages)
+    assert (during["run"]["state"], during["run"]["epochs_done"]) == ("training", 1)
+    assert "for 1 of 2 epochs so far in " in during["sentence"]
+    names = [clip["name"] for clip in during["motion"]["clips"]]
+    expected = ["pred_sequence_dancer2"] if name == "vae_rnn" else [
+        f"pred_sequence_dancer{way}" for way in ("1_to_dancer1", "1_to_dancer2", "2_to_dancer1", "2_to_dancer2")
+    ]  # fmt: skip
+    assert names == ["orig_sequence_dancer1", "orig_sequence_dancer2", *(f"{way}_epoch_1" for way in expected)]
+    take = load_mocap(duet / "two.bvh")
+    np.testing.assert_allclose(pages[0].positions(1), positions(take)[80:100], atol=0.01)
+    assert during["motion"]["presets"][0]["clips"] == [0, 1]
+    assert len(after["motion"]["clips"]) > 5
+    assert during["latent"]["count"] == after["latent"]["count"] > 0
+
+
+def test_a_run_that_goes_on_adds_up_its_time(tiny, duet, monkeypatch):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    path = duet / "results/histories/run.json"
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps(before | {"started": "before", "seconds": 1000.0}))
+    assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 3}, monkeypatch) == 0
+    after = json.loads(path.read_text())
+    assert after["started"] == "before"
+    assert 1000 < after["seconds"] < 1060
+    assert after["epochs_done"] == 3
+    path.unlink()
+    assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 4}, monkeypatch) == 0
+    assert json.loads(path.read_text())["seconds"] < 60
+
+
+def test_without_a_history_the_page_holds_all_the_same(tiny, duet, monkeypatch):
+    assert run_here("vae_rnn_deepfake", tiny | {"save_history": False, "test_percentage": 0}, monkeypatch) == 0
+    data = Page(duet / "results/report.html").data
+    assert data["latent"]["count"] > 0
+    assert data["run"]["state"] == "finished"
+    assert data["history"]["epochs"] == []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the latent map
+
+
+@pytest.fixture
+def nets():
+    torch.manual_seed(0)
+    script = load_script("vae_rnn_deepfake")
+    script.ae_rnn_layer_size, script.ae_dense_layer_sizes, script.latent_dim, script.sequence_length = 5, [7], 6, 8
+    return script.conversions(script.make_models([48, 48]))
+
+
+@pytest.fixture
+def pair(duet):
+    return tuple(load_mocap(duet / f"{name}.bvh") for name in ("one", "two"))
+
+
+def test_the_map_holds_the_codes_of_windows(nets, pair):
+    found = latent.make(nets, [pair], [[(5, 95)]], 0.2, 8)
+    encoder = nets[0].encoder
+    assert {*found.dancer} == {0, 1}
+    for point in range(0, len(found.codes), 7):
+        dancer, frame = found.dancer[point], found.frame[point]
+        take = cut(pair[dancer], frame, frame + 8, anchor=5)
+        code = generate.encode(encoder, torch.as_tensor(take.rot_local, dtype=torch.float32).flatten(1), 8)
+        np.testing.assert_allclose(found.codes[point], code[0], atol=1e-5)
+        assert found.held_out[point] == (frame >= 77)
+        assert frame >= 77 or frame + 8 <= 77
+        assert found.takes[found.take[point]] == ("one.bvh", "two.bvh")[dancer]
+        motion = (found.motion1, found.motion2)[dancer][found.first[point] :][: found.lengths[1]]
+        frames = np.arange(frame, frame + 8, 3)  # 50 frames per second, of which 20 are enough
+        expected = positions(pair[dancer])[frames]
+        np.testing.assert_allclose(motion * found.scales[dancer], expected - expected[:, :1], atol=0.05)
+    assert found.fps == pytest.approx([50, 50 / 3])
+
+
+def test_principal_components_by_another_way():
+    random = np.random.default_rng(0)
+    axes = np.linalg.qr(random.normal(size=(5, 5)))[0]
+    codes = (random.normal(size=(200, 5)) * (3, 2, 1, 0.5, 0.1)).astype(np.float32) @ axes
+    places, explained = latent.principal_components(codes)
+    values, vectors = np.linalg.eigh(np.cov(codes.T))
+    expected = (codes - codes.mean(axis=0)) @ vectors[:, [-1, -2]]
+    np.testing.assert_allclose(np.abs(places), np.abs(expected), atol=1e-4)
+    np.testing.assert_allclose(explained, values[[-1, -2]] / values.sum(), rtol=1e-4)
+    np.testing.assert_allclose(latent.principal_components(codes + 7)[0], places, atol=1e-4)
+
+
+@pytest.mark.parametrize("codes", [np.zeros((0, 2)), np.ones((1, 4)), np.ones((5, 3)), np.arange(4.0)[:, None]])
+def test_few_codes_have_a_map_too(codes):
+    places, explained = latent.principal_components(codes.astype(np.float32))
+    assert places.shape == (len(codes), 2)
+    assert np.isfinite(places).all()
+    assert np.isfinite(explained).all()
+
+
+def test_a_long_recording_takes_no_more_room(nets, pair, tmp_path, monkeypatch):
+    monkeypatch.setattr(latent, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(latent, "MOST_POINTS", 30)
+    long = tuple(
+        dataclasses.replace(
+            take, rot_local=np.tile(take.rot_local, (30, 1, 1)), root_pos=np.tile(take.root_pos, (30, 1))
+        )
+        for take in pair
+    )
+    found = latent.make(nets, [long], [[(0, 1000), (1000, 3000)]], 0.2, 8)
+    assert found.motion1.nbytes <= 20_000
+    assert 20 <= (found.dancer == 0).sum() <= 30
+    assert found.frame.min() < 100
+    assert found.frame.max() > 2800
+    assert 0.1 < found.held_out.mean() < 0.3
+
+
+def test_a_map_is_read_as_it_was_written(nets, pair, tmp_path):
+    found = latent.make(nets, [pair], [[(0, 100)]], 0.2, 8)
+    latent.save(found, tmp_path, 3)
+    again = latent.load(tmp_path / "latent_3.npz")
+    for field in dataclasses.fields(latent.Map):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(again, field.name))
+    assert [path.name for path in tmp_path.glob("latent*")] == ["latent_3.npz"]
+
+
+WRONG = {
+    "a pickle": {"codes": np.array([{}], dtype=object)},
+    "too few codes": {"codes": np.zeros((1, 6), "f4")},
+    "words for numbers": {"places": np.array([["a", "b"]])},
+    "a window that leads nowhere": {"first": "beyond"},
+    "parents that lead nowhere": {"parents1": "beyond"},
+    "a third dancer": {"dancer": "beyond"},
+    "a take that is none": {"take": "beyond"},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_map_that_is_none_is_refused(name, nets, pair, tmp_path):
+    arrays = dict(vars(latent.make(nets, [pair], [[(0, 100)]], 0.2, 8)))
+    for key, value in WRONG[name].items():
+        arrays[key] = arrays[key] + np.asarray(10_000, arrays[key].dtype) if isinstance(value, str) else value
+    np.savez(tmp_path / "latent_1.npz", **arrays)
+    with pytest.raises(ValueError, match=r"its|allow_pickle"):
+        latent.load(tmp_path / "latent_1.npz")
+    (tmp_path / "config.json").write_text("{}")
+
+
+def test_the_map_is_quick(nets, pair):
+    start = time.perf_counter()
+    latent.make(nets, [pair], [[(0, 100)]], 0.2, 8)
+    assert time.perf_counter() - start < 5
+
+
+def test_names_that_numpy_cannot_keep(nets, pair, tmp_path):
+    odd = [dataclasses.replace(take, path="a\0" * 300) for take in pair]
+    found = latent.make(nets, [odd], [[(0, 100)]], 0.2, 8)
+    latent.save(found, tmp_path, 1)
+    assert latent.load(tmp_path / "latent_1.npz").takes.tolist() == found.takes.tolist()
+
+
+def test_running_says_what_it_ran_on(runs):
+    run = json.loads((runs["vae_rnn"] / "histories/run.json").read_text())
+    assert run["torch"] == torch.__version__
+    assert run["device"].startswith("cpu")
+    take = bvh.load_bvh(runs["vae_rnn"].parent / "one.bvh")
+    assert run["takes"][0][0] == _describe(take)

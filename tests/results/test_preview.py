@@ -1,0 +1,216 @@
+"""What a run lets its user see while it trains."""
+
+import csv
+import itertools
+
+from common.dataset import preview_stretch
+from common.mocap import cut, first_frames, load_mocap, rescale
+from common.model import generate
+from common.results import checkpoint, gif, preview, stick_figure
+from common.results import clips as clip_files
+from common.results.history import History
+from common.runtime import devices
+from helpers.project import SCRIPTS, load_script, run_here
+from slow.kill_and_resume import compare
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+VIEW = (90.0, -90.0, 1.0, 4.0)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monkeypatch, capsys):
+    """The history, and a preview that is as large as its figures and takes as long as what it shows."""
+    seen, log_line, folder = [], History.log_line, duet / "results/histories"
+
+    def look(history, seconds):
+        if seen or len(history.rows) > 1:
+            rows = list(csv.reader((folder / "history_3.csv").open(newline="")))
+            seen.append((len(rows) - 1, (folder / "history_3.png").read_bytes()))
+        return log_line(history, seconds)
+
+    monkeypatch.setattr(History, "log_line", look)
+    assert run_here(name, tiny | {"epochs": 3}, monkeypatch) == 0
+    assert [rows for rows, _ in seen] == [1, 2]
+    assert len({picture for _, picture in seen}) == 2
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
+    places = ["histories/history_3.png", "anims/preview_epoch_<n>.gif", "report.html"]
+    assert said == ["see how it goes, anew every epoch: " + ", ".join(str(duet / "results" / file) for file in places)]
+    for epoch in range(1, 4):
+        with Image.open(duet / f"results/anims/preview_epoch_{epoch}.gif") as image:
+            assert image.size == ((150, 75) if name == "vae_rnn" else (150, 150))
+            delays = []
+            for frame in range(image.n_frames):
+                image.seek(frame)
+                delays.append(image.info["duration"])
+    assert sum(delays) == pytest.approx(20 / 50 * 1000, abs=20)  # 20 frames are held out
+    assert min(delays) >= 40
+
+
+def test_a_short_run_is_not_told_where_to_look_before_its_end(tiny, duet, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny | {"model_save_interval": 9, "save_history": False}, monkeypatch) == 0
+    assert "see how it goes" not in capsys.readouterr().out
+    assert [path.name for path in (duet / "results/anims").glob("preview*")] == ["preview_epoch_2.gif"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_previews_leave_no_trace_in_what_is_learnt(name, tiny, duet, monkeypatch):
+    for interval, folder in ((1, "often"), (9, "once")):
+        changes = {"model_save_interval": interval, "results_path": str(duet / folder), "epochs": 3}
+        assert run_here(name, tiny | changes, monkeypatch) == 0
+    compare(duet / "often", duet / "once", 3)
+    one, other = (checkpoint._load(duet / folder / "weights/checkpoint")["random"] for folder in ("often", "once"))
+    assert torch.equal(one["torch"], other["torch"])
+    assert torch.equal(one["numpy"][1], other["numpy"][1])
+    assert one["python"] == other["python"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_preview_shows_the_recording_and_what_the_models_make_of_it(name, duet, monkeypatch):
+    takes = tuple(load_mocap(duet / f"{take}.bvh") for take in ("one", "two"))
+    script = load_script(name)
+    sizes = {"sequence_length": 8, "ae_rnn_layer_size": 6, "ae_dense_layer_sizes": [10], "latent_dim": 4}
+    vars(script).update(sizes | {"export_hold_feet": False})  # so that legs are as the models have them
+    nets = script.make_models([48, 48])
+    shown = []
+    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda *given: shown.append(given))
+    monkeypatch.setattr(preview, "SECONDS", 0.5)
+    look = preview.Preview([takes], [[(0, 10), (20, 80), (80, 100)]], 0.5, 8, VIEW, duet)
+    look.save(lambda clips, takes: script.preview_figures(nets, clips, takes), 7)
+    rows, title, path, *view = shown[0]
+    assert (title, path, view) == ("epoch 7, held out", duet / "preview_epoch_7.gif", [90.0, -90.0, 1.0, 3.0, 0.04])
+    recorded = [cut(take, 50, 80, anchor=20) for take in takes]  # with the signs that training sees
+    made = {
+        (way.source, way.target): generate.convert(way, first_frames(recorded[way.source], 25), 8)
+        for way in script.conversions(nets)
+    }
+    if name == "vae_rnn":
+        expected = [[("dancer 2, recorded", recorded[1].rot_local), ("dancer 2, predicted", made[0, 1])]]
+    else:
+        expected = [
+            [("dancer 1, recorded", recorded[0].rot_local), ("dancer 1 as dancer 2", made[0, 1])],
+            [("dancer 2, recorded", recorded[1].rot_local), ("dancer 2 as dancer 1", made[1, 0])],
+        ]
+    for row, expected_row in zip(rows, expected, strict=True):
+        for (caption, take), (words, rot_local) in zip(row, expected_row, strict=True):
+            assert caption == words
+            assert caption.isascii()  # which Pillow's own letters have
+            np.testing.assert_allclose(take.rot_local, rot_local[:25], atol=1e-6)
+
+
+STRETCHES = {
+    "held out": ([[(0, 100)]], 0.2, 8, 15, (0, 80, 95, True)),
+    "as long as there is": ([[(0, 100)]], 0.2, 8, 50, (0, 80, 100, True)),
+    "the first with room for a window": ([[(0, 40)], [(5, 30), (30, 90)]], 0.25, 12, 50, (1, 75, 90, True)),
+    "nothing held out": ([[(10, 100)]], 0.0, 8, 15, (0, 85, 100, False)),
+    "less than a window held out": ([[(10, 60)]], 0.1, 8, 15, (0, 40, 55, False)),
+    "less than asked for": ([[(10, 20)]], 0.0, 8, 15, (0, 10, 20, False)),
+}
+
+
+@pytest.mark.parametrize("case", STRETCHES)
+def test_previews_show_what_is_not_trained_on_where_there_is_such(case):
+    *given, expected = STRETCHES[case]
+    assert preview_stretch(*given) == expected
+
+
+def test_a_preview_says_that_nothing_was_held_out(duet, monkeypatch):
+    takes = tuple(load_mocap(duet / f"{take}.bvh") for take in ("one", "two"))
+    titles = []
+    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda rows, title, *_: titles.append(title))
+    preview.Preview([takes], [[(0, 100)]], 0.0, 8, VIEW, duet).save(lambda *_: [], 50)
+    assert titles == ["epoch 50, trained on"]
+
+
+def fill_the_disk(monkeypatch, name):
+    """No room for one GIF."""
+    write = gif.write_gif
+
+    def full(path, *rest):
+        if path.name == name:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, *rest)
+
+    monkeypatch.setattr(gif, "write_gif", full)
+
+
+def test_a_preview_that_fails_stops_no_training(tiny, duet, monkeypatch, capsys):
+    fill_the_disk(monkeypatch, "preview_epoch_1.gif")
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert "preview_epoch_1.gif: cannot be written (No space left on device). The training" in capsys.readouterr().out
+    assert (duet / "results/anims/preview_epoch_2.gif").exists()
+
+
+def test_a_last_preview_that_fails_costs_no_clips(tiny, duet, monkeypatch, capsys):
+    fill_the_disk(monkeypatch, "preview_epoch_2.gif")
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    output = capsys.readouterr().out
+    assert "preview_epoch_2.gif: cannot be written (No space left on device). Make room" in output
+    assert f"You find the report, {duet / 'results/report.html'}, the numbers in" in output
+    assert len(list((duet / "results/anims").glob("*_length_*.gif"))) == 7
+
+
+def test_a_device_without_memory_for_a_preview_stops_no_training(duet):
+    takes = tuple(load_mocap(duet / f"{take}.bvh") for take in ("one", "two"))
+    look = preview.Preview([takes], [[(0, 100)]], 0.2, 8, VIEW, duet)
+
+    def failing(words):
+        return lambda *_: (_ for _ in ()).throw(RuntimeError(words))
+
+    with pytest.raises(OSError, match="no memory left") as caught:
+        look.save(failing("CUDA out of memory"), 3)
+    assert caught.value.filename == str(duet / "preview_epoch_3.gif")
+    with pytest.raises(RuntimeError, match="a fault"):
+        look.save(failing("a fault"), 3)
+    assert devices.out_of_memory(MemoryError())
+
+
+def test_looks_that_find_no_memory_stop_no_training(tiny, duet, monkeypatch, capsys):
+    def full(*_):
+        raise RuntimeError("CUDA out of memory")
+
+    def export(*arguments):
+        monkeypatch.setattr(generate, "decode", decode)  # by then there is room again
+        return export_clips(*arguments)
+
+    decode, export_clips = generate.decode, clip_files.export_clips
+    monkeypatch.setattr(generate, "decode", full)
+    monkeypatch.setattr(clip_files, "export_clips", export)
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    output = capsys.readouterr().out
+    for file in ("anims/preview_epoch_1.gif", "anims/preview_epoch_2.gif", "report.html"):
+        assert f"{file}: cannot be written (the device has no memory left for it)" in output
+    assert (duet / "results/report.html").exists()
+
+
+def ink_rows(picture):
+    """The first and last row with the ink of limbs."""
+    colours = [stick_figure.INKS[side] for side in (stick_figure.LEFT, stick_figure.RIGHT)]
+    limbs = np.any([(np.abs(picture.astype(int) - colour).max(-1) < 12) for colour in colours], axis=0)
+    rows = np.flatnonzero(limbs[40:].any(axis=1))  # below the legend
+    return np.ptp(rows)
+
+
+def test_figures_side_by_side_have_one_scale(duet):
+    take = first_frames(load_mocap(duet / "one.bvh"), 3)
+    half = rescale(take, 0.5)
+    stick_figure.save_side_by_side([[("whole", take), ("half", half)]], "title", duet / "two.gif", 90, -90, 1.0, 4.0)
+    with Image.open(duet / "two.gif") as image:
+        picture = np.asarray(image.convert("RGB"))
+    assert picture.shape == (400, 800, 3)
+    assert ink_rows(picture[:370, :400]) == pytest.approx(2 * ink_rows(picture[:370, 400:]), abs=12)
+    words = np.abs(picture.astype(int) - stick_figure.INKS[stick_figure.MIDDLE]).max(-1) < 60
+    assert words[385:, :400].sum() > words[385:, 400:].sum() > 5  # captions: "whole" is longer than "half"
+    assert words[:25, 300:500].sum() > 5  # the title
+
+
+def test_figures_of_every_size_can_be_drawn(duet):
+    take = first_frames(load_mocap(duet / "one.bvh"), 2)
+    for size, rows in itertools.product((0.375, 0.5, 7.5), (1, 2)):
+        panels = [[("dancer 1, recorded", take)] * 2] * rows
+        stick_figure.save_side_by_side(panels, "epoch 100000, trained on", duet / "any.gif", 90, -90, 1.0, size)
+        with Image.open(duet / "any.gif") as image:
+            assert image.size == (2 * round(100 * size), rows * round(100 * size))

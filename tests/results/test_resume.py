@@ -1,0 +1,384 @@
+"""A run that cannot be lost: checkpoint and resume, Ctrl-C, full disks, locks, and losses that are no numbers."""
+
+import copy
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import weakref
+import zipfile
+
+from common.results import checkpoint, weights
+from common.results.folder import open_folder
+from common.runtime.errors import InputError
+from common.training.step import Step, seed_everything
+from helpers.mistakes import Payload
+from helpers.project import PROJECT, SCRIPTS, arguments, load_script, run_here, write_body
+from slow.kill_and_resume import compare, disturbed_run
+
+import numpy as np
+import pytest
+import torch
+
+SAVED = ("weights/checkpoint", "histories/history_2.csv")
+
+
+def with_results(tiny, folder, **changes):
+    return tiny | {"results_path": str(folder)} | changes
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_two_and_two_epochs_equal_four(name, tiny, duet, monkeypatch, capsys):
+    assert run_here(name, with_results(tiny, duet / "four", epochs=4), monkeypatch) == 0
+    assert run_here(name, with_results(tiny, duet / "two", epochs=2), monkeypatch) == 0
+    capsys.readouterr()
+    assert run_here(name, with_results(tiny, duet / "two", epochs=4, resume=True), monkeypatch) == 0
+    compare(duet / "four", duet / "two", 4)
+    output = capsys.readouterr().out
+    assert "epochs = 4 from here on; before, it was 2" in output
+    assert "going on after 2 epochs" in output
+    assert "epoch 3 :" in output
+    assert "epoch 2 :" not in output
+    walk = "anims/seq_randwalk_epoch_4_seq_start_10_length_40.bvh"
+    if name == "vae_rnn":
+        assert (duet / "four" / walk).read_bytes() == (duet / "two" / walk).read_bytes()
+
+
+def test_a_finished_run_exports_again(tiny, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | {"resume": True, "view_azi": 0.0, "export_seq_length": 20}, monkeypatch) == 0
+    output = capsys.readouterr().out.split("--- load: done")[-1]
+    assert "view_azi = 0.0 from here on" in output
+    assert "epoch 3" not in output
+
+
+REFUSED = {
+    "another size": ({"latent_dim": 5}, "latent_dim = 5"),
+    "other windows": ({"sequence_offset": 3}, "sequence_offset = 3"),
+    "another range": ({"mocap_valid_frame_ranges": [[[0, 90]]]}, "mocap_valid_frame_ranges"),
+    "no checkpoint": ({"results_path": "{duet}/elsewhere"}, "there is no checkpoint"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_go_on_is_refused_and_harms_nothing(changes, words, tiny, duet, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    before = {file: (duet / "results" / file).read_bytes() for file in (*SAVED, "config.json")}
+    changes = {key: value.format(duet=duet) if isinstance(value, str) else value for key, value in changes.items()}
+    assert run_here("vae_rnn", tiny | {"resume": True} | changes, monkeypatch) == 2
+    assert words in capsys.readouterr().err
+    assert before == {file: (duet / "results" / file).read_bytes() for file in before}
+
+
+def test_a_checkpoint_of_the_other_script_is_refused(tiny, monkeypatch, capsys):
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn_deepfake", tiny | {"resume": True}, monkeypatch) == 2
+    assert "was made by vae_rnn.py" in capsys.readouterr().err
+
+
+def damaged(content):
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("harm", ["pickle", "torch", "cut", "foreign", "packed"])
+def test_no_checkpoint_runs_code(harm, tiny, duet, monkeypatch, capsys):
+    path = duet / "results/weights/checkpoint"
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    if harm == "pickle":
+        path.write_bytes(pickle.dumps(Payload(duet / "executed")))
+    elif harm == "torch":
+        torch.save({"script": "vae_rnn.py", "settings": Payload(duet / "executed")}, path)
+    elif harm == "packed":
+        with zipfile.ZipFile(path) as whole, zipfile.ZipFile(duet / "packed", "w", zipfile.ZIP_DEFLATED) as packed:
+            for part in whole.infolist():
+                packed.writestr(part.filename, whole.read(part))
+        (duet / "packed").replace(path)
+    elif harm == "cut":
+        path.write_bytes(damaged(path.read_bytes()))
+    else:
+        torch.save({"script": "vae_rnn.py"}, path)
+    assert run_here("vae_rnn", tiny | {"resume": True}, monkeypatch) == 2
+    assert "checkpoint" in capsys.readouterr().err
+    assert not (duet / "executed").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# stopped from outside
+
+
+def started(name, settings, cwd):
+    """A script that has done its first epoch."""
+    command = [sys.executable, "-u", str(PROJECT / f"{name}.py"), *arguments(name, settings)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    run = subprocess.Popen(command, cwd=cwd, preexec_fn=_hear_ctrl_c, **pipes)
+    next(line for line in run.stdout if line.startswith("epoch 1 "))
+    return run
+
+
+def _hear_ctrl_c():
+    """What a shell starts in the background, the tests for one, ignores Ctrl-C, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another process")
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_stopped_run_goes_on_where_it_was(number, code, tiny, duet):
+    settings = with_results(tiny, duet / "stopped", epochs=100_000, model_save_interval=100_000)
+    run = started("vae_rnn", settings, duet)
+    run.send_signal(getattr(signal, number))
+    _, message = run.communicate(timeout=60)
+    assert run.returncode == code, message
+    state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
+    epochs = state["epoch"] + 2
+    assert (duet / f"stopped/weights/encoder_weights_epoch_{state['epoch']}").exists()
+    assert len((duet / "stopped/histories/history_100000.csv").read_text().splitlines()) == 1 + state["epoch"]
+    if number == "SIGINT":
+        assert len(list((duet / "stopped/anims").glob("*.gif"))) == 7
+        assert (duet / "stopped/histories/metrics_100000.json").exists()
+        assert message.strip().splitlines()[-1].startswith(f"stopped after {state['epoch']} of 100000 epochs.")
+        assert "--resume=True" in message
+    else:
+        assert not list((duet / "stopped/anims").iterdir())
+    goes_on = settings | {"epochs": epochs, "resume": True, "model_save_interval": epochs}
+    calm = with_results(goes_on, duet / "calm", resume=False)
+    for one in (goes_on, calm):
+        command = [sys.executable, str(PROJECT / "vae_rnn.py"), *arguments("vae_rnn", one)]
+        subprocess.run(command, check=True, capture_output=True)
+    compare(duet / "calm", duet / "stopped", epochs)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another process")
+def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
+    for file in ("one.bvh", "two.bvh"):
+        write_body(duet / file, 300)  # so that there is time between one clip and the next
+    settings = tiny | {"epochs": 100_000, "model_save_interval": 100_000, "export_seq_length": 300, "view_size": 5.0}
+    run = started("vae_rnn_deepfake", settings, duet)
+    run.send_signal(signal.SIGINT)
+    next(line for line in run.stdout if line.startswith("orig_sequence"))
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert (duet / "results/weights/checkpoint").exists()
+    assert len(list((duet / "results/anims").glob("*_sequence_*.gif"))) < 6
+    assert not list((duet / "results").rglob("*.part*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal to itself")
+@pytest.mark.parametrize(("name", "at"), [("vae_rnn", 6), ("vae_rnn_deepfake", 1)])  # of 4 held-out batches an epoch
+def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
+    settings = tiny | {"batch_size": 2}
+    test, tested = Step.test, []
+
+    def interrupted(step, batch, kld_scale):
+        tested.append(len(batch))
+        if len(tested) == at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return test(step, batch, kld_scale)
+
+    monkeypatch.setattr(Step, "test", interrupted)
+    stopped = with_results(settings, duet / "stopped")
+    assert run_here(name, stopped, monkeypatch) == 130
+    assert len(tested) == at
+    epochs = at // 4
+    assert f"stopped after {epochs} of 2 epochs" in capsys.readouterr().err
+    state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
+    assert (state["epoch"], state["batch"], len(state["history"])) == (epochs, 19, epochs)  # all that trains is done
+    previews = [path.name for path in (duet / "stopped/anims").glob("preview*")]
+    assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(1, epochs + 1)]
+    assert run_here(name, stopped | {"resume": True}, monkeypatch) == 0
+    assert "going on after" in capsys.readouterr().out
+    assert len(tested) == at + 4 * (2 - epochs)  # the held-out part is repeated as a whole
+    assert run_here(name, with_results(settings, duet / "calm"), monkeypatch) == 0
+    compare(duet / "calm", duet / "stopped", 2)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_killed_runs_end_as_if_nothing_had_happened(name, tmp_path):
+    disturbed_run(name, tmp_path, kills=2, epochs=6, seed=3)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# files that cannot be written, and folders that are in use
+
+
+def test_what_finds_no_room_is_told_as_such(tmp_path):
+    resource = pytest.importorskip("resource", reason="Windows cannot limit the size of files")
+    path, (soft, hard) = tmp_path / "checkpoint", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as on a full disk, writing fails half-way
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            weights.write({name: torch.zeros(20_000) for name in "abc"}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_stops_no_training(tiny, duet, monkeypatch, capsys):
+    saves, save = [], torch.save
+
+    def full(state, file):
+        saves.append(file)
+        if 2 <= len(saves) <= 4:
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    assert run_here("vae_rnn", tiny | {"epochs": 3}, monkeypatch) == 0
+    output = capsys.readouterr().out
+    assert output.count("No space left on device") == 3  # weights of epoch 1, checkpoint and weights of epoch 2
+    assert "The training goes on" in output
+    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["epoch"] == 3
+    assert (duet / "results/weights/encoder_weights_epoch_3").exists()
+    assert not list((duet / "results").rglob("*.part*"))
+
+
+def test_a_last_save_that_fails_ends_in_an_error(tiny, duet, monkeypatch, capsys):
+    save = torch.save
+
+    def full(state, file):
+        if state.get("epoch") == 2:
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    assert run_here("vae_rnn", tiny, monkeypatch) == 2
+    assert capsys.readouterr().err.strip().endswith("checkpoint: No space left on device")
+    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["epoch"] == 1
+    assert (duet / "results/weights/encoder_weights_epoch_2").exists()
+    assert (duet / "results/histories/history_2.csv").exists()
+
+
+def test_two_runs_in_one_folder_are_refused(tiny, duet, monkeypatch, capsys):
+    with open_folder(duet / "results", "other.py"):
+        (duet / "results/weights/mine").write_bytes(b"1")
+        assert run_here("vae_rnn", tiny, monkeypatch) == 2
+        assert "another run is writing there" in capsys.readouterr().err
+        assert (duet / "results/weights/mine").exists()
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+
+
+def test_a_move_that_was_cut_short_is_completed(tmp_path):
+    with open_folder(tmp_path, "one.py"):
+        pass
+    (tmp_path / "config.json").write_text('{"script": "../../one.py"}')
+    (tmp_path / "weights/w").write_bytes(b"1")
+    (tmp_path / "previous/.moving/anims").mkdir(parents=True)
+    (tmp_path / "previous/.moving/anims/clip.gif").write_bytes(b"2")
+    with open_folder(tmp_path, "two.py"):
+        pass
+    (moved,) = (tmp_path / "previous").iterdir()
+    assert moved.name.endswith("_one")
+    assert sorted(p.name for p in moved.rglob("*") if p.is_file()) == ["clip.gif", "config.json", "w"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# losses that are no numbers
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, monkeypatch, capsys):
+    assert run_here(name, tiny, monkeypatch) == 0
+    module = load_script(name)
+    compute, calls = module.compute_losses, []
+
+    def broken(nets, batch, noise, kld_scale, windows, joint_weights):
+        total, norm, pos, quat, kld = compute(nets, batch, noise, kld_scale, windows, joint_weights)
+        calls.append(len(batch))
+        wrong = float("nan") if len(calls) > 1 and (batch == 20).any() else 0.0
+        return total + wrong, norm, pos + wrong, quat, kld
+
+    settings = tiny | {"resume": True, "epochs": 5}
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, settings)])
+    module.compute_losses = broken
+    with pytest.raises(InputError, match=r"epoch [34], batch \d: the loss is not finite \(pos\)") as caught:
+        module.main()
+    assert "frames 20 to 27 of one.bvh and two.bvh" in str(caught.value)
+    assert "resume = True" in str(caught.value)
+    state = torch.load(duet / "results/weights/checkpoint", weights_only=True)
+    assert f"epoch {state['epoch'] + 1}," in str(caught.value)
+    assert all(torch.isfinite(value).all() for net in state["nets"].values() for value in net.values())
+
+
+class Allocator(torch.autograd.Function):
+    """A computation that has memory for so many windows only, on the way there or on the way back."""
+
+    @staticmethod
+    def forward(ctx, x, most, way):
+        ctx.most, ctx.way, ctx.size = most, way, len(x)
+        return Allocator.allocate(x, ctx.size > most and way == "forward")
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return Allocator.allocate(gradient, ctx.size > ctx.most and ctx.way == "backward"), None, None
+
+    @staticmethod
+    def allocate(x, too_much):
+        if too_much:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+        return x.clone()
+
+
+FITS = {
+    "forward": (5, 16, "batch_size = 16: .* A step with batch_size = 4 was tried, and fits: use that."),
+    "backward": (1, 16, "batch_size = 16: .* A step with batch_size = 1 was tried, and fits"),
+    "a smaller batch": (5, 6, "batch_size = 16: .* A step with batch_size = 4 was tried"),
+    "nothing": (
+        0,
+        16,
+        "does not suffice. Not even a single window fits. Use a smaller sequence_length or ae_rnn_layer",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_too_little_memory_names_what_fits(case):
+    most, size, words = FITS[case]
+    net, way, held = torch.nn.Linear(2, 2), "backward" if case == "backward" else "forward", []
+    limit = [100]  # the first step has memory enough
+
+    def compute(nets, batch, noise, kld_scale):
+        assert not [tensor for tensor in held if tensor() is not None]  # the step before has been let go
+        x = torch.rand(len(batch), 2)
+        held.append(weakref.ref(x))
+        return (Allocator.apply(nets["net"](x), limit[0], way).square().sum() + kld_scale,) * 5
+
+    step = Step({"net": net}, compute, (1,), torch.Generator())
+    step.set_learning_rate(0.1)
+    step.train(torch.arange(16), 0.0)
+    step.recent, limit[0] = [], most
+    before = copy.deepcopy((net.state_dict(), step.optimiser.state_dict()["state"])), torch.get_rng_state()
+    states = []
+    step.model.register_forward_pre_hook(lambda *_: states.append(torch.get_rng_state()))
+    with pytest.raises(InputError, match=words):
+        step.train(torch.arange(size), 0.0)
+    states.append(torch.get_rng_state())
+    after = net.state_dict(), step.optimiser.state_dict()["state"]
+    torch.testing.assert_close(after, before[0], rtol=0, atol=0)
+    torch.set_rng_state(before[1])
+    torch.rand(size, 2)  # by the step that failed
+    assert all(torch.equal(state, torch.get_rng_state()) for state in states[1:])
+    assert len(states) == 1 + {"forward": 3, "backward": 5, "a smaller batch": 3, "nothing": 5}[case]
+
+
+def test_a_device_beyond_help_is_no_reason_to_end_without_words():
+    def compute(nets, batch, noise, kld_scale):
+        raise RuntimeError("CUDA out of memory" if len(batch) == 16 else "CUDA error: an illegal memory access")
+
+    step = Step({"net": torch.nn.Linear(2, 2)}, compute, (1,), torch.Generator())
+    with pytest.raises(InputError, match=r"batch_size = 16: .* Try batch_size = 8\."):
+        step.train(torch.arange(16), 0.0)
+
+
+def test_random_state_comes_back():
+    generator = seed_everything(3)
+    state = checkpoint._random_state(generator, torch.device("cpu"))
+
+    def draws():
+        return [torch.rand(2, generator=generator).tolist(), torch.rand(2).tolist(), np.random.rand(2).tolist()]  # noqa: NPY002
+
+    first = draws()
+    assert draws() != first
+    checkpoint._restore_random_state(state, generator, torch.device("cpu"))
+    assert draws() == first

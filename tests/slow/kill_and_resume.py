@@ -1,0 +1,99 @@
+"""Kill a training at random moments, again and again, and see that it ends as if nothing had happened.
+
+    python tests/slow/kill_and_resume.py [--kills 20] [--epochs 200] [--seed 1]
+
+Both scripts, with a checkpoint after every epoch: each time the process is killed outright, and started again with
+resume. At the end, history and weights must be those of a run that nobody disturbed, to the bit.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from helpers.project import PROJECT, SCRIPTS, TINY, arguments, write_body
+
+import torch
+
+EARLY = 0.2  # of the kills come at any time after the start, the others while it trains
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    for name in SCRIPTS:
+        with tempfile.TemporaryDirectory() as folder:
+            resumed, checkpoints = disturbed_run(name, Path(folder), options.kills, options.epochs, options.seed)
+        print(f"{name}: {options.kills} kills, gone on from a checkpoint {resumed} times, after epochs {checkpoints}")
+
+
+def disturbed_run(name, folder, kills, epochs, seed):
+    """How often a run went on from a checkpoint, and after which epochs. Raises AssertionError where the result is not
+    that of an undisturbed run."""
+    write_body(folder / "one.bvh", 400)
+    write_body(folder / "two.bvh", 400, phase=0.7)
+    settings = TINY | {
+        "mocap_file_path": str(folder),
+        "mocap_files": [["one.bvh", "two.bvh"]],
+        "mocap_valid_frame_ranges": [[[0, -1]]],
+        "epochs": epochs,
+        "checkpoint_minutes": 0.002,  # also within epochs
+    }
+    calm, rough = settings | {"results_path": str(folder / "calm")}, settings | {"results_path": str(folder / "rough")}
+    run = launch(name, calm)
+    starting, training = seconds_until(run, "--- train on"), seconds_until(run, "--- export")
+    run.communicate()
+    assert run.returncode == 0
+    draw, checkpoints = random.Random(seed), []
+    for _ in range(kills):
+        run = launch(name, rough | resuming(folder))
+        if draw.random() < EARLY:
+            time.sleep(draw.uniform(0, starting))
+        else:
+            seconds_until(run, "--- train on")
+            time.sleep(draw.uniform(0, 2 * training / kills))
+        run.kill()
+        run.communicate()
+        if resuming(folder):
+            state = torch.load(folder / "rough/weights/checkpoint", weights_only=True)
+            checkpoints.append(state["epoch"])
+    last = launch(name, rough | resuming(folder))
+    last.communicate()
+    assert last.returncode == 0
+    compare(folder / "calm", folder / "rough", epochs)
+    return len(checkpoints), checkpoints
+
+
+def resuming(folder):
+    return {"resume": True} if (folder / "rough/weights/checkpoint").exists() else {}
+
+
+def launch(name, settings):
+    command = [sys.executable, str(PROJECT / f"{name}.py"), *arguments(name, settings)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
+
+
+def seconds_until(run, words):
+    """Read what a run says up to a line that starts with these words; how long that took."""
+    start = time.monotonic()
+    next((line for line in run.stdout if line.startswith(words)), None)
+    return time.monotonic() - start
+
+
+def compare(calm, rough, epochs):
+    history = f"histories/history_{epochs}.csv"
+    assert (calm / history).read_bytes() == (rough / history).read_bytes()
+    for file in (calm / "weights").glob(f"*_weights_epoch_{epochs}"):
+        one, other = (torch.load(folder / "weights" / file.name, weights_only=True) for folder in (calm, rough))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+if __name__ == "__main__":
+    main()
