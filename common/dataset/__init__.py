@@ -1,7 +1,7 @@
 """Segment: takes to windows, of a training part and a held-out part."""
 
-from common.dataset.duet import load_pairs
 from common.dataset.joint_weights import load_joint_weights
+from common.dataset.pairs import load_pairs
 from common.dataset.windows import (
     Target,
     border_frame,

@@ -2,7 +2,7 @@ import dataclasses
 import re
 
 from common.dataset import load_pairs
-from common.dataset.duet import describe_take
+from common.dataset.pairs import describe_take
 from common.mocap import check_same_joints, cut, cut_clip, frame_range, load_mocap, rescale, save_mocap, split_skeleton
 from common.motion import kinematics
 from common.runtime.errors import InputError

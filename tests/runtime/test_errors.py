@@ -56,7 +56,7 @@ def test_what_is_told_and_the_exit_code(error, code, told, reports, monkeypatch,
 
 def test_a_fault_of_our_own_is_told_as_such_and_reported_in_a_file(tiny, reports, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr("common.dataset.duet.load_mocap", lambda *_, **__: {}["\x1b[2J"])
+    monkeypatch.setattr("common.dataset.pairs.load_mocap", lambda *_, **__: {}["\x1b[2J"])
     assert run_here("vae_rnn", tiny, monkeypatch) == 1
     told = capsys.readouterr().err
     (report,) = reports.iterdir()

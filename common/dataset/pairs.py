@@ -1,4 +1,4 @@
-"""The pairs of takes that a script names, read and checked."""
+"""The pairs of takes that a script names: read, brought to centimetres, checked, cut to equal length."""
 
 import dataclasses
 from pathlib import Path
