@@ -16,7 +16,7 @@ DUET = PROJECT / "data" / "mocap"
 @pytest.fixture(scope="module")
 def dancer():
     """Five seconds of the bundled duet, with the horizontal axes that are X and Z."""
-    take = formats.load_mocap(DUET / "duet_dancer2.bvh")
+    take = formats.load_mocap(DUET / "duet_dancer2.fbx")
     part = slice(400, 650)
     return dataclasses.replace(take, rot_local=take.rot_local[part], root_pos=take.root_pos[part])
 

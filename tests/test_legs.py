@@ -13,7 +13,7 @@ from conftest import PROJECT, positions
 @pytest.fixture(scope="module")
 def take():
     """Two seconds of the bundled duet."""
-    take = formats.load_mocap(PROJECT / "data/mocap/duet_dancer2.bvh")
+    take = formats.load_mocap(PROJECT / "data/mocap/duet_dancer2.fbx")
     return dataclasses.replace(take, rot_local=take.rot_local[500:600], root_pos=take.root_pos[500:600])
 
 
