@@ -17,7 +17,7 @@ DUET = PROJECT / "data" / "mocap"
 def dancer():
     """Five seconds of the bundled duet, with the horizontal axes that are X and Z."""
     take = formats.load_mocap(DUET / "duet_dancer2.fbx")
-    part = slice(400, 650)
+    part = slice(1500, 1750)
     return dataclasses.replace(take, rot_local=take.rot_local[part], root_pos=take.root_pos[part])
 
 
