@@ -4,7 +4,7 @@ A planner sets footsteps under the pelvis path; the pelvis follows the feet that
 from hip to foot; spine, arms and head are turned joint by joint, the far ends a little later than the centre.
 
 Shapes: T frames. Lengths in cm, Y up, angles in degrees; a dancer's left is +X, the front +Z. Controls are
-named curves (T,), as NEUTRAL in `make_example_duet.py` lists them.
+named curves (T,), as NEUTRAL in `example_duet_score.py` lists them.
 """
 
 from common.mocap import Mocap, Skeleton

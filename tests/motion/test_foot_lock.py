@@ -20,8 +20,8 @@ DUET = PROJECT / "data" / "mocap"
 @pytest.fixture(scope="module")
 def dancer():
     """Five seconds of the bundled duet, with the horizontal axes that are X and Z."""
-    take = load_mocap(DUET / "duet_dancer2.bvh")
-    part = slice(400, 650)
+    take = load_mocap(DUET / "duet_dancer2.fbx")
+    part = slice(1500, 1750)
     return dataclasses.replace(take, rot_local=take.rot_local[part], root_pos=take.root_pos[part])
 
 

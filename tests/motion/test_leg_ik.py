@@ -14,7 +14,7 @@ import torch
 @pytest.fixture(scope="module")
 def take():
     """Two seconds of the bundled duet."""
-    take = load_mocap(PROJECT / "data/mocap/duet_dancer2.bvh")
+    take = load_mocap(PROJECT / "data/mocap/duet_dancer2.fbx")
     return dataclasses.replace(take, rot_local=take.rot_local[500:600], root_pos=take.root_pos[500:600])
 
 

@@ -264,7 +264,7 @@ def test_marks_are_found_by_name_and_else_left_out(body):
         "hips": ["Hips"],
     }
     assert names[described["head"]] == "Head"
-    duet = clips.describe(load_mocap(PROJECT / "data/mocap/duet_dancer1.bvh").skeleton)
+    duet = clips.describe(load_mocap(PROJECT / "data/mocap/duet_dancer1.fbx").skeleton)
     assert [duet["names"][joint] for joint in (*duet["marks"]["hands"], *duet["marks"]["feet"])] == [
         *("LeftHand", "RightHand", "LeftFoot", "RightFoot")
     ]
