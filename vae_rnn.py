@@ -1,6 +1,6 @@
-"""Learn to answer one dancer's movement with another's.
+"""Translate one dancer's movement into the other's.
 
-An LSTM variational autoencoder reads a window of dancer 1's poses and gives the poses that dancer 2 danced at the
+An LSTM variational autoencoder reads a window of dancer 1's poses and predicts the poses that dancer 2 danced at the
 same time. Edit the constants below and start
 
     python vae_rnn.py
@@ -8,33 +8,12 @@ same time. Edit the constants below and start
 or set them for one run, as in `python vae_rnn.py --epochs=20`. The README explains every constant and result.
 """
 
-import dataclasses
-import functools
 import sys
-import time
 from pathlib import Path
 
-from common.dataset import (
-    augment,
-    check_batch_size,
-    load_joint_weights,
-    load_pairs,
-    make_windows,
-    poses_of,
-    split_into_batches,
-)
-from common.evaluation import evaluate
-from common.mocap import cut_clip, export_endings
-from common.model import generate, losses, vae
-from common.report.run_report import RunReport
-from common.results import checkpoint, preview, saves, weights
-from common.results.clips import clip_range, export_clips
-from common.results.folder import check_run, open_folder
-from common.results.history import History
-from common.runtime import console, devices, errors, interrupt, parallel, settings
-from common.training.schedule import learning_rate
-from common.training.step import Step, count_batches, seed_everything
-from common.training.warm_start.start import note_rates, translation
+from common import dataset, evaluation, model, report, results, runtime, training
+
+import torch
 
 # ---------------------------------------------------------------------------------------------------------------------
 # mocap
@@ -115,215 +94,145 @@ def make_models(pose_dims):
     """The encoder of dancer 1's poses and the decoder to dancer 2's."""
     rnn = (ae_rnn_layer_count, ae_rnn_layer_size, ae_rnn_bidirectional, ae_dense_layer_sizes)
     return {
-        "encoder": vae.Encoder(pose_dims[0], latent_dim, *rnn),
-        "decoder": vae.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
+        "encoder": model.Encoder(pose_dims[0], latent_dim, *rnn),
+        "decoder": model.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
     }
 
 
 def conversions(nets):
-    """What the models turn into what: dancer 1's movement into dancer 2's."""
-    return [generate.Conversion(0, 1, nets["encoder"], nets["decoder"], path=1, hold_feet=export_hold_feet)]
+    """What the trained models turn into what: dancer 1's movement into dancer 2's, on dancer 2's path."""
+    return [model.generate.Conversion(0, 1, nets["encoder"], nets["decoder"], path_of=1, lock_feet=export_hold_feet)]
 
 
-def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
-    """Losses of a batch of windows (B,): total, norm, pos, quat, kld.
-
-    Noise (B, Z + augment.CHANCES), None to decode the latent means of windows as they are.
-    """
-    noise, chance = augment.split(noise)
-    mu, std = vae.latent(*nets["encoder"](windows.gather(0, batch, chance)))  # (B, Z)
-    prediction = nets["decoder"](vae.sample(mu, std, noise))  # (B, T, D)
-    norm, pos, quat = losses.pose_losses(prediction, windows.target(1, batch, chance), joint_weights)
-    kld = losses.kld_loss(mu, std)
-    total = ae_norm_loss_scale * norm + ae_pos_loss_scale * pos + ae_quat_loss_scale * quat + kld_scale * kld
-    return total, norm, pos, quat, kld
+def compute_losses(nets, source, target, noise, kld_scale, joint_weights):
+    """Losses of a batch: a dict, "total" first. Windows are (B, T, D); noise (B, Z), or None to decode the mean."""
+    mu, std = model.latent(*nets["encoder"](source.poses))  # (B, Z)
+    prediction = nets["decoder"](model.sample(mu, std, noise))  # (B, T, D)
+    parts = model.losses.pose_losses(prediction, target, joint_weights) | {"kld": model.losses.kld_loss(mu, std)}
+    scales = {"norm": ae_norm_loss_scale, "pos": ae_pos_loss_scale, "quat": ae_quat_loss_scale, "kld": kld_scale}
+    return {"total": sum(scales[name] * parts[name] for name in parts)} | parts
 
 
-def train(nets, windows, joint_weights, generator, folder, config, judge, looks):
-    """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
-    compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
-    bfloat16 = devices.pick_precision(precision, windows.train.device)
-    step = Step(nets, compute, (latent_dim + augment.DRAWS,), generator, bfloat16)
-    history = History()
-    checkpoint_file = folder / "weights" / "checkpoint"
-    progress = checkpoint.Progress(checkpoint_file, step, windows, history, config, __file__, checkpoint_minutes)
-    if resume:
-        progress.resume()
-    elif layerwise_rates:
-        step.find_rates(windows.train, batch_size)
+def train(nets, windows, joint_weights, evaluator, run, page):
+    """The epochs that are still to do, with everything saved on the way."""
+    optimiser = training.make_optimiser(nets, ae_learning_rate, schedule)
+    loop = training.Loop(windows, batch_size, run.generator, run.stop)
+    run.restore(optimiser, loop)  # nothing, unless resume = True
+    if layerwise_rates and not resume:
+        probes = ((*windows.augmented(batch), batch.randn(latent_dim)) for batch in loop.probes())
+        optimiser.find_rates(compute_losses(nets, *probe, 0.0, joint_weights)["total"] for probe in probes)
+    parallel_nets = runtime.parallel.distribute(nets)
+    number_format = runtime.devices.precision(precision, loop.device)
 
-    kept = saves.Saves(progress, model_save_interval)
-    if save_weights:  # a stopped epoch has no weights of its own
-        kept.add(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep=progress.batch > 0))
+    @loop.step  # as a CUDA graph on CUDA, as it stands elsewhere
+    def train_step(source, target, noise, kld_scale, share):
+        with number_format:
+            losses = compute_losses(parallel_nets, source, target, noise, kld_scale, joint_weights)
+        training.check_finite(losses)
+        optimiser.zero_grad()
+        (losses["total"] * share).backward()  # share: 1, or this process's part of an uneven batch
+        optimiser.step()
+        return losses
+
+    for epoch in loop.epochs(epochs):
+        optimiser.set_epoch(epoch)
+        kld_cycle = kld_scale_cycle_duration, kld_scale_min_const_duration, kld_scale_max_const_duration
+        kld_scale = loop.scalar(model.losses.kld_scale(epoch, *kld_cycle, min_kld_scale, max_kld_scale))
+        for batch in loop.batches():  # ends early on Ctrl-C; an epoch that was stopped goes on where it stood
+            source, target = windows.augmented(batch)
+            losses = train_step(source, target, batch.randn(latent_dim), kld_scale, batch.share)
+            loop.train_losses.add(losses, len(batch))
+            if run.checkpoint_is_due(loop):
+                run.save_checkpoint(nets, optimiser, loop)
+        test_losses = training.Means()
+        with torch.no_grad():
+            for batch in loop.test_batches():
+                source, target = windows.recorded(batch)
+                losses = compute_losses(nets, source, target, None, kld_scale, joint_weights)
+                test_losses.add(losses, len(batch))
+        if loop.stopped:
+            break
+        run.history.add(loop.end_epoch(), test_losses.means(), evaluator.errors(conversions(nets)))
+        runtime.console.line(run.history.log_line(loop.seconds()))
+        if run.save_is_due(epoch):
+            save(nets, optimiser, loop, run, page)
+    save(nets, optimiser, loop, run, page, last=True)
+
+
+def save(nets, optimiser, loop, run, page, last=False):
+    """What a run keeps up to date. A file that cannot be written is noted, and tried again at the next save."""
+    run.save_checkpoint(nets, optimiser, loop, last)
+    if runtime.parallel.rank() > 0:
+        return  # process 0 writes for all
+    if save_weights:
+        with run.writing(last):
+            results.save_weights(nets, run.folder / "weights", len(run.history), keep=loop.batch > 0)
     if save_history:
-        kept.add(lambda: history.save(folder / "histories", epochs), folder / "histories" / f"history_{epochs}.png")
-    for save_look, file in looks:
-        kept.add(lambda save_look=save_look: save_look(progress.epoch), file, within_epochs=False)
-
-    batch_count = count_batches(windows.train, batch_size)
-    bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
-    with interrupt.caught() as stop, bar:
-        for epoch in range(progress.epoch, epochs):
-            started = time.perf_counter()
-            step.set_learning_rate(learning_rate(epoch, ae_learning_rate, schedule))
-            kld_scale = losses.kld_scale(
-                epoch,
-                kld_scale_cycle_duration,
-                kld_scale_min_const_duration,
-                kld_scale_max_const_duration,
-                min_kld_scale,
-                max_kld_scale,
-            )
-            tested = step.running_mean()
-            for batch in progress.batches(batch_size):
-                progress.learn(batch, kld_scale)
-                bar.update()
-                if kept.stopped(stop):
-                    return history, stop
-                if progress.due():
-                    kept.checkpoint()
-            for batch in split_into_batches(windows.test, batch_size):
-                tested.add(*step.test(batch, kld_scale))
-                if kept.stopped(stop):  # this part is done anew when the training goes on
-                    return history, stop
-            history.add(progress.trained.means(), tested.means(), judge.errors(conversions(nets)))
-            progress.end_epoch()
-            console.line(history.log_line(time.perf_counter() - started))
-            if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
-                kept.save(last=epoch + 1 == epochs)
-    return history, stop
+        with run.writing(last):
+            run.history.save(run.folder / "histories", epochs)
+    if loop.batch == 0:  # an epoch that was stopped within has nothing new to show
+        page.refresh(conversions(nets), len(run.history), last)
 
 
-def view():
-    """How GIFs are seen."""
-    return view_ele, view_azi, view_line_width, view_size
-
-
-def make_looks(nets, pairs, ranges, folder, page):
-    """What shows a user at every save interval how far it is: what saves it, given the epoch, and the file."""
-    look = preview.Preview(pairs, ranges, test_percentage, sequence_length, view(), folder / "anims")
-    figures = functools.partial(preview_figures, nets)
-    return [
-        (lambda epoch: look.save(figures, epoch), look.path("<n>")),
-        (lambda epoch: page.refresh(conversions(nets), epoch), page.page),
-    ]
-
-
-def encode(nets, clip, draw_samples=False):
-    """The latent codes of a clip of dancer 1, one per window."""
-    poses = poses_of(clip).to(next(nets["encoder"].parameters()).device)
-    return generate.encode(nets["encoder"], poses, sequence_length, draw_samples)
-
-
-def decode(nets, codes, place):
-    """Codes as movement of dancer 2, who goes where the clip `place` of dancer 2 goes."""
-    motion = generate.decode(nets["decoder"], codes, place.frame_count)
-    return generate.place(dataclasses.replace(place, rot_local=motion), place, export_hold_feet)
-
-
-def preview_figures(nets, clips, _takes):
-    """What a preview shows, in rows: dancer 2 as recorded, and as predicted from dancer 1."""
-    predicted = decode(nets, encode(nets, clips[0]), clips[1])
-    return [[("dancer 2, recorded", clips[1]), ("dancer 2, predicted", predicted)]]
-
-
-def make_clips(nets, pairs, ranges, epoch):
-    """Name and motion of each clip: the recording, dancer 2 as predicted from dancer 1, the latent experiments."""
-    takes = pairs[export_seq_index]
-    start, end = clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
-    mix_start = min(export_mix_seq_start, takes[0].frame_count - (end - start))
-    length = end - start
-    clips = [cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
-    mix_clip = cut_clip(takes[0], mix_start, mix_start + length, ranges[export_seq_index])
+def make_clips(nets, duet, epoch):
+    """Name and motion of each exported clip: recordings, prediction, latent experiments."""
+    frame_count, generate = duet.pairs[export_seq_index][0].frame_count, model.generate
+    start, length = results.clip_range(export_seq_start, export_seq_length, frame_count)
+    mix_start, _ = results.clip_range(export_mix_seq_start, length, frame_count, keep_length=True)
+    clips, mixed = (duet.clips(export_seq_index, first, first + length) for first in (start, mix_start))
     for dancer, clip in enumerate(clips, 1):
         yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
-    codes, mix_codes = (encode(nets, clip, export_sample_latent) for clip in (clips[0], mix_clip))
+    codes = generate.encode_clip(nets["encoder"], clips[0], sequence_length, export_sample_latent)
+    mixed_codes = generate.encode_clip(nets["encoder"], mixed[0], sequence_length, export_sample_latent)
     walk = generate.random_walk(codes[0], export_walk_step * generate.step_size(codes), len(codes))
-    hop = generate.window_hop(sequence_length)
-    swing = generate.sine_offset(codes, export_offset_amplitude, export_offset_seconds * clips[0].fps, hop)
-    fade = generate.cross_fade(codes, mix_codes)
-    stretch = f"seq_start_{start}_length_{length}"
-    yield f"pred_sequence_dancer2_epoch_{epoch}_{stretch}", decode(nets, codes, clips[1])
-    yield f"rec_sequences_epoch_{epoch}_{stretch}", decode(nets, codes, clips[1])
-    yield f"seq_randwalk_epoch_{epoch}_{stretch}", decode(nets, walk, clips[1])
-    yield f"seq_offset_epoch_{epoch}_{stretch}", decode(nets, swing, clips[1])
-    mix_name = f"seq_mix_epoch_{epoch}_seq1_start_{start}_seq2_start_{mix_start}_length_{length}"
-    yield mix_name, decode(nets, fade, clips[1])
+    swing = generate.sine_offset(codes, export_offset_amplitude, export_offset_seconds * duet.fps, sequence_length)
+    for name, z in {
+        f"pred_sequence_dancer2_epoch_{epoch}_seq_start_{start}": codes,
+        f"rec_sequences_epoch_{epoch}_seq_start_{start}": codes,
+        f"seq_randwalk_epoch_{epoch}_seq_start_{start}": walk,
+        f"seq_offset_epoch_{epoch}_seq_start_{start}": swing,
+        f"seq_mix_epoch_{epoch}_seq1_start_{start}_seq2_start_{mix_start}": generate.cross_fade(codes, mixed_codes),
+    }.items():
+        motion = generate.decode_clip(nets["decoder"], z, body=clips[1], guide=clips[1], lock_feet=export_hold_feet)
+        yield f"{name}_length_{length}", motion
 
 
 def main():
-    config = settings.configure(globals(), sys.argv[1:], __file__, __doc__)
-    globals().update(config)
-    here = Path(__file__).resolve().parent
-    where = devices.pick_device(device)
-    parallel.join(where)
+    config = runtime.settings.configure(globals(), sys.argv[1:], __file__, __doc__)
+    here, where = Path(__file__).resolve().parent, runtime.devices.start(device)
 
-    with console.stage("load"):
-        pairs, ranges = load_pairs(
-            here / mocap_file_path,
-            mocap_files,
-            mocap_valid_frame_ranges,
-            mocap_pos_scale,
-            mocap_fps,
-            mocap_up_axis,
-            mocap_take,
-            fbx_backend,
-        )
-        joint_names = pairs[0][1].skeleton.joint_names
-        joint_weights = load_joint_weights(mocap_loss_weights_file, here, joint_names)
+    with runtime.console.stage("load"):
+        duet = dataset.load_duet(
+            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, test_percentage, mocap_pos_scale, mocap_fps,
+            mocap_up_axis, mocap_take, fbx_backend, shared_encoder=False,
+        )  # fmt: skip
+        joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
 
-    with console.stage("segment"):
-        generator = seed_everything(random_seed)
-        nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
-        weights_files = {
-            "encoder": here / encoder_weights_file,
-            "decoder": here / decoder_weights_file,
-        }
-        folder = here / results_path
-        if resume:
-            checkpoint.check(folder / "weights" / "checkpoint", config, __file__)
-        elif load_weights:
-            weights.load_weights(nets, weights_files)
+    with runtime.console.stage("segment"):
+        run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
+        nets = make_models(duet.pose_dims)
+        windows = dataset.Windows(duet, [1], sequence_length, sequence_offset, where, augment_heading, augment_mirror)
+        evaluator = evaluation.Evaluation(duet, sequence_length)
+
+    files = [here / encoder_weights_file, here / decoder_weights_file]
+    run.begin(nets, windows, files, training.warm_start.translation)
+    with run.opened(nets):
+        page = report.RunReport(run, duet, evaluator, where)
         if epochs > 0:
-            windows = make_windows(pairs, ranges, [1], sequence_length, sequence_offset, test_percentage, where)
-            check_batch_size(windows, batch_size)
-            windows.changes = augment.Augmentation(windows, augment_heading, augment_mirror)
-            console.line(windows.description(pairs[0][0].fps))
-        check_run(epochs, load_weights, export_seq_index, pairs)
-        export_endings(export_formats, pairs[0][1].path)
-        judge = evaluate.Evaluation(pairs, ranges, test_percentage, sequence_length)
-
-    if epochs > 0 and initial_weights == "regression" and not load_weights and not resume:
-        with console.stage("warm start"):
-            note_rates(layerwise_rates)
-            translation(nets["encoder"], nets["decoder"], windows, generator)
-    nets = {name: net.to(where) for name, net in nets.items()}
-    with open_folder(folder, __file__, resume):
-        if parallel.rank() == 0:
-            settings.save_config(config, __file__, folder / "config.json")
-            if load_weights and not resume:
-                weights.keep_weights(nets, weights_files, folder / "weights")
-        page = RunReport(folder, config, __file__, where, pairs, ranges, judge)
-        history, stop = History(), interrupt.Stop()
-        if epochs > 0:
-            with console.stage(f"train on {devices.describe(where)}"):
-                looks = make_looks(nets, pairs, ranges, folder, page)
-                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config, judge, looks)
-        parallel.leave()  # from here on there is one process
-        if stop.clips:
-            with console.stage("export"):
-                clips = make_clips(nets, pairs, ranges, len(history.rows))
-                endings = export_endings(export_formats, pairs[export_seq_index][1].path)
-                export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
-            with console.stage("measure"):
-                page.finish(conversions(nets), len(history.rows), stop.asked)
-        console.line(f"All results are in {folder}")
-        stop.end(len(history.rows), epochs)
+            with runtime.console.stage(f"train on {runtime.devices.describe(where)}"), run.interruptible():
+                train(nets, windows, joint_weights, evaluator, run, page)
+        runtime.parallel.leave()  # from here on there is one process
+        if run.stop.clips:
+            with runtime.console.stage("export"):
+                run.export(make_clips(nets, duet, len(run.history)), export_formats, fbx_backend, export_root_motion)
+            with runtime.console.stage("measure"):
+                page.finish(conversions(nets), len(run.history))
+        run.end()
     if open_report:
         page.open()
-    if history.rows and show_history:
-        history.show()
+    if show_history:
+        run.history.show()
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    runtime.errors.run(main)

@@ -8,24 +8,10 @@ encoded, and decoded as the other would move. Edit the constants below and start
 or set them for one run, as in `python vae_rnn_deepfake.py --epochs=20`. The README explains every constant and result.
 """
 
-import functools
 import sys
-import time
 from pathlib import Path
 
-from common.dataset import augment, check_batch_size, load_joint_weights, load_pairs, make_windows, split_into_batches
-from common.evaluation import evaluate
-from common.mocap import check_same_joints, cut_clip, export_endings
-from common.model import generate, losses, vae
-from common.report.run_report import RunReport
-from common.results import checkpoint, preview, saves, weights
-from common.results.clips import clip_range, export_clips
-from common.results.folder import check_run, open_folder
-from common.results.history import History
-from common.runtime import console, devices, errors, interrupt, parallel, settings
-from common.training.schedule import learning_rate
-from common.training.step import Step, count_batches, seed_everything
-from common.training.warm_start.start import deepfake, note_rates
+from common import dataset, evaluation, model, report, results, runtime, training
 
 import torch
 
@@ -105,215 +91,146 @@ def make_models(pose_dims):
     """The encoder of both dancers' poses and a decoder for each dancer."""
     rnn = (ae_rnn_layer_count, ae_rnn_layer_size, ae_rnn_bidirectional, ae_dense_layer_sizes)
     return {
-        "encoder": vae.Encoder(pose_dims[0], latent_dim, *rnn),
-        "decoder1": vae.Decoder(pose_dims[0], latent_dim, sequence_length, *rnn),
-        "decoder2": vae.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
+        "encoder": model.Encoder(pose_dims[0], latent_dim, *rnn),
+        "decoder1": model.Decoder(pose_dims[0], latent_dim, sequence_length, *rnn),
+        "decoder2": model.Decoder(pose_dims[1], latent_dim, sequence_length, *rnn),
     }
 
 
 def conversions(nets):
-    """What the models turn into what: each dancer's movement into their own again, and into the other's."""
+    """What the trained models turn into what: each dancer's movement into their own again, and into the other's."""
     decoders = nets["decoder1"], nets["decoder2"]
-    ways = ((0, 0), (1, 1), (0, 1), (1, 0))
     return [
-        generate.Conversion(source, target, nets["encoder"], decoders[target], path=source, hold_feet=export_hold_feet)
-        for source, target in ways
+        model.generate.Conversion(a, b, nets["encoder"], decoders[b], path_of=a, lock_feet=export_hold_feet)
+        for a, b in ((0, 0), (1, 1), (0, 1), (1, 0))
     ]
 
 
-def compute_losses(nets, batch, noise, kld_scale, windows, joint_weights):
-    """Losses of a batch of windows (B,), added up over both dancers: total, norm, pos, quat, kld.
-
-    Noise (B, 2·Z + augment.CHANCES), None to decode the latent means of windows as they are.
-    """
-    noise, chance = augment.split(noise)
-    targets = [windows.target(dancer, batch, chance) for dancer in (0, 1)]
-    both = torch.cat([target.poses for target in targets])  # (2B, T, D): through the encoder as one batch
-    mu, std = vae.latent(*nets["encoder"](both))  # (2B, Z)
-    codes = vae.sample(mu, std, noise if noise is None else torch.cat(noise.chunk(2, dim=1))).chunk(2)
-    norm, pos, quat = 0.0, 0.0, 0.0
-    for decoder, code, target in zip((nets["decoder1"], nets["decoder2"]), codes, targets, strict=True):
-        parts = losses.pose_losses(decoder(code), target, joint_weights)
-        norm, pos, quat = norm + parts[0], pos + parts[1], quat + parts[2]
-    kld = 2 * losses.kld_loss(mu, std)  # the mean over both dancers' windows, added up
-    total = ae_norm_loss_scale * norm + ae_pos_loss_scale * pos + ae_quat_loss_scale * quat + kld_scale * kld
-    return total, norm, pos, quat, kld
+def compute_losses(nets, dancer1, dancer2, noise, kld_scale, joint_weights):
+    """Losses of a batch, added up over both dancers: a dict, "total" first. Windows are (B, T, D); noise (B, 2, Z), or
+    None to decode the mean."""
+    mu, std = model.latent(*nets["encoder"](torch.cat((dancer1.poses, dancer2.poses))))  # (2·B, Z): as one batch
+    noise = None if noise is None else noise.transpose(0, 1).flatten(0, 1)  # (2·B, Z)
+    z1, z2 = model.sample(mu, std, noise).chunk(2)  # (B, Z)
+    losses1 = model.losses.pose_losses(nets["decoder1"](z1), dancer1, joint_weights)
+    losses2 = model.losses.pose_losses(nets["decoder2"](z2), dancer2, joint_weights)
+    parts = {name: losses1[name] + losses2[name] for name in losses1} | {"kld": 2 * model.losses.kld_loss(mu, std)}
+    scales = {"norm": ae_norm_loss_scale, "pos": ae_pos_loss_scale, "quat": ae_quat_loss_scale, "kld": kld_scale}
+    return {"total": sum(scales[name] * parts[name] for name in parts)} | parts
 
 
-def train(nets, windows, joint_weights, generator, folder, config, judge, looks):
-    """All epochs that are still to do, with everything saved on the way; returns the history, and what stopped it."""
-    compute = functools.partial(compute_losses, windows=windows, joint_weights=joint_weights)
-    bfloat16 = devices.pick_precision(precision, windows.train.device)
-    step = Step(nets, compute, (2 * latent_dim + augment.DRAWS,), generator, bfloat16)
-    history = History()
-    checkpoint_file = folder / "weights" / "checkpoint"
-    progress = checkpoint.Progress(checkpoint_file, step, windows, history, config, __file__, checkpoint_minutes)
-    if resume:
-        progress.resume()
-    elif layerwise_rates:
-        step.find_rates(windows.train, batch_size)
+def train(nets, windows, joint_weights, evaluator, run, page):
+    """The epochs that are still to do, with everything saved on the way."""
+    optimiser = training.make_optimiser(nets, ae_learning_rate, schedule)
+    loop = training.Loop(windows, batch_size, run.generator, run.stop)
+    run.restore(optimiser, loop)  # nothing, unless resume = True
+    if layerwise_rates and not resume:
+        probes = ((*windows.augmented(batch), batch.randn(2, latent_dim)) for batch in loop.probes())
+        optimiser.find_rates(compute_losses(nets, *probe, 0.0, joint_weights)["total"] for probe in probes)
+    parallel_nets = runtime.parallel.distribute(nets)
+    number_format = runtime.devices.precision(precision, loop.device)
 
-    kept = saves.Saves(progress, model_save_interval)
-    if save_weights:  # a stopped epoch has no weights of its own
-        kept.add(lambda: weights.save_weights(nets, folder / "weights", progress.epoch, keep=progress.batch > 0))
+    @loop.step  # as a CUDA graph on CUDA, as it stands elsewhere
+    def train_step(dancer1, dancer2, noise, kld_scale, share):
+        with number_format:
+            losses = compute_losses(parallel_nets, dancer1, dancer2, noise, kld_scale, joint_weights)
+        training.check_finite(losses)
+        optimiser.zero_grad()
+        (losses["total"] * share).backward()  # share: 1, or this process's part of an uneven batch
+        optimiser.step()
+        return losses
+
+    for epoch in loop.epochs(epochs):
+        optimiser.set_epoch(epoch)
+        kld_cycle = kld_scale_cycle_duration, kld_scale_min_const_duration, kld_scale_max_const_duration
+        kld_scale = loop.scalar(model.losses.kld_scale(epoch, *kld_cycle, min_kld_scale, max_kld_scale))
+        for batch in loop.batches():  # ends early on Ctrl-C; an epoch that was stopped goes on where it stood
+            dancer1, dancer2 = windows.augmented(batch)
+            losses = train_step(dancer1, dancer2, batch.randn(2, latent_dim), kld_scale, batch.share)
+            loop.train_losses.add(losses, len(batch))
+            if run.checkpoint_is_due(loop):
+                run.save_checkpoint(nets, optimiser, loop)
+        test_losses = training.Means()
+        with torch.no_grad():
+            for batch in loop.test_batches():
+                dancer1, dancer2 = windows.recorded(batch)
+                losses = compute_losses(nets, dancer1, dancer2, None, kld_scale, joint_weights)
+                test_losses.add(losses, len(batch))
+        if loop.stopped:
+            break
+        run.history.add(loop.end_epoch(), test_losses.means(), evaluator.errors(conversions(nets)))
+        runtime.console.line(run.history.log_line(loop.seconds()))
+        if run.save_is_due(epoch):
+            save(nets, optimiser, loop, run, page)
+    save(nets, optimiser, loop, run, page, last=True)
+
+
+def save(nets, optimiser, loop, run, page, last=False):
+    """What a run keeps up to date. A file that cannot be written is noted, and tried again at the next save."""
+    run.save_checkpoint(nets, optimiser, loop, last)
+    if runtime.parallel.rank() > 0:
+        return  # process 0 writes for all
+    if save_weights:
+        with run.writing(last):
+            results.save_weights(nets, run.folder / "weights", len(run.history), keep=loop.batch > 0)
     if save_history:
-        kept.add(lambda: history.save(folder / "histories", epochs), folder / "histories" / f"history_{epochs}.png")
-    for save_look, file in looks:
-        kept.add(lambda save_look=save_look: save_look(progress.epoch), file, within_epochs=False)
-
-    batch_count = count_batches(windows.train, batch_size)
-    bar = console.progress(epochs * batch_count, "batches", progress.epoch * batch_count + progress.batch)
-    with interrupt.caught() as stop, bar:
-        for epoch in range(progress.epoch, epochs):
-            started = time.perf_counter()
-            step.set_learning_rate(learning_rate(epoch, ae_learning_rate, schedule))
-            kld_scale = losses.kld_scale(
-                epoch,
-                kld_scale_cycle_duration,
-                kld_scale_min_const_duration,
-                kld_scale_max_const_duration,
-                min_kld_scale,
-                max_kld_scale,
-            )
-            tested = step.running_mean()
-            for batch in progress.batches(batch_size):
-                progress.learn(batch, kld_scale)
-                bar.update()
-                if kept.stopped(stop):
-                    return history, stop
-                if progress.due():
-                    kept.checkpoint()
-            for batch in split_into_batches(windows.test, batch_size):
-                tested.add(*step.test(batch, kld_scale))
-                if kept.stopped(stop):  # this part is done anew when the training goes on
-                    return history, stop
-            history.add(progress.trained.means(), tested.means(), judge.errors(conversions(nets)))
-            progress.end_epoch()
-            console.line(history.log_line(time.perf_counter() - started))
-            if (epoch + 1) % model_save_interval == 0 or epoch + 1 == epochs:
-                kept.save(last=epoch + 1 == epochs)
-    return history, stop
+        with run.writing(last):
+            run.history.save(run.folder / "histories", epochs)
+    if loop.batch == 0:  # an epoch that was stopped within has nothing new to show
+        page.refresh(conversions(nets), len(run.history), last)
 
 
-def view():
-    """How GIFs are seen."""
-    return view_ele, view_azi, view_line_width, view_size
-
-
-def make_looks(nets, pairs, ranges, folder, page):
-    """What shows a user at every save interval how far it is: what saves it, given the epoch, and the file."""
-    look = preview.Preview(pairs, ranges, test_percentage, sequence_length, view(), folder / "anims")
-    figures = functools.partial(preview_figures, nets)
-    return [
-        (lambda epoch: look.save(figures, epoch), look.path("<n>")),
-        (lambda epoch: page.refresh(conversions(nets), epoch), page.page),
-    ]
-
-
-def preview_figures(nets, clips, takes):
-    """What a preview shows, in rows: each dancer as recorded, and as the other would move it."""
-    return [
-        [
-            (f"dancer {way.source + 1}, recorded", clips[way.source]),
-            (
-                f"dancer {way.source + 1} as dancer {way.target + 1}",
-                generate.convert_clip(way, clips, takes, sequence_length),
-            ),
-        ]
-        for way in conversions(nets)
-        if way.source != way.target
-    ]
-
-
-def make_clips(nets, pairs, ranges, epoch):
-    """Name and motion of each clip: the recording, and each dancer's movement decoded as both dancers."""
-    takes = pairs[export_seq_index]
-    start, end = clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
-    length = end - start
-    clips = [cut_clip(take, start, end, ranges[export_seq_index]) for take in takes]
+def make_clips(nets, duet, epoch):
+    """Name and motion of each exported clip: the recordings, and each dancer's movement decoded as both dancers."""
+    takes, generate = duet.pairs[export_seq_index], model.generate
+    start, length = results.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
+    clips = duet.clips(export_seq_index, start, start + length)
     for dancer, clip in enumerate(clips, 1):
         yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
     for conversion in conversions(nets):
-        way = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
-        name = f"pred_sequence_{way}_epoch_{epoch}_seq_start_{start}_length_{length}"
-        yield name, generate.convert_clip(conversion, clips, takes, sequence_length, export_sample_latent)
+        dancers = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
+        motion = generate.convert_clip(conversion, clips, takes, sequence_length, export_sample_latent)
+        yield f"pred_sequence_{dancers}_epoch_{epoch}_seq_start_{start}_length_{length}", motion
 
 
 def main():
-    config = settings.configure(globals(), sys.argv[1:], __file__, __doc__)
-    globals().update(config)
-    here = Path(__file__).resolve().parent
-    where = devices.pick_device(device)
-    parallel.join(where)
+    config = runtime.settings.configure(globals(), sys.argv[1:], __file__, __doc__)
+    here, where = Path(__file__).resolve().parent, runtime.devices.start(device)
 
-    with console.stage("load"):
-        pairs, ranges = load_pairs(
-            here / mocap_file_path,
-            mocap_files,
-            mocap_valid_frame_ranges,
-            mocap_pos_scale,
-            mocap_fps,
-            mocap_up_axis,
-            mocap_take,
-            fbx_backend,
+    with runtime.console.stage("load"):
+        duet = dataset.load_duet(
+            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, test_percentage, mocap_pos_scale, mocap_fps,
+            mocap_up_axis, mocap_take, fbx_backend, shared_encoder=True,
+        )  # fmt: skip
+        joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
+
+    with runtime.console.stage("segment"):
+        run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
+        nets = make_models(duet.pose_dims)
+        windows = dataset.Windows(
+            duet, [0, 1], sequence_length, sequence_offset, where, augment_heading, augment_mirror
         )
-        check_same_joints(*pairs[0], "mocap_files: the two dancers share one encoder")
-        joint_names = pairs[0][1].skeleton.joint_names
-        joint_weights = load_joint_weights(mocap_loss_weights_file, here, joint_names)
+        evaluator = evaluation.Evaluation(duet, sequence_length)
 
-    with console.stage("segment"):
-        generator = seed_everything(random_seed)
-        nets = make_models([4 * take.skeleton.joint_count for take in pairs[0]])
-        weights_files = {
-            "encoder": here / encoder_weights_file,
-            "decoder1": here / decoder1_weights_file,
-            "decoder2": here / decoder2_weights_file,
-        }
-        folder = here / results_path
-        if resume:
-            checkpoint.check(folder / "weights" / "checkpoint", config, __file__)
-        elif load_weights:
-            weights.load_weights(nets, weights_files)
+    files = [here / encoder_weights_file, here / decoder1_weights_file, here / decoder2_weights_file]
+    run.begin(nets, windows, files, training.warm_start.deepfake)
+    with run.opened(nets):
+        page = report.RunReport(run, duet, evaluator, where)
         if epochs > 0:
-            windows = make_windows(pairs, ranges, [0, 1], sequence_length, sequence_offset, test_percentage, where)
-            check_batch_size(windows, batch_size)
-            windows.changes = augment.Augmentation(windows, augment_heading, augment_mirror)
-            console.line(windows.description(pairs[0][0].fps))
-        check_run(epochs, load_weights, export_seq_index, pairs)
-        export_endings(export_formats, pairs[0][1].path)
-        judge = evaluate.Evaluation(pairs, ranges, test_percentage, sequence_length)
-
-    if epochs > 0 and initial_weights == "regression" and not load_weights and not resume:
-        with console.stage("warm start"):
-            note_rates(layerwise_rates)
-            deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
-    nets = {name: net.to(where) for name, net in nets.items()}
-    with open_folder(folder, __file__, resume):
-        if parallel.rank() == 0:
-            settings.save_config(config, __file__, folder / "config.json")
-            if load_weights and not resume:
-                weights.keep_weights(nets, weights_files, folder / "weights")
-        page = RunReport(folder, config, __file__, where, pairs, ranges, judge)
-        history, stop = History(), interrupt.Stop()
-        if epochs > 0:
-            with console.stage(f"train on {devices.describe(where)}"):
-                looks = make_looks(nets, pairs, ranges, folder, page)
-                history, stop = train(nets, windows, joint_weights.to(where), generator, folder, config, judge, looks)
-        parallel.leave()  # from here on there is one process
-        if stop.clips:
-            with console.stage("export"):
-                clips = make_clips(nets, pairs, ranges, len(history.rows))
-                endings = export_endings(export_formats, pairs[export_seq_index][0].path)
-                export_clips(clips, folder / "anims", endings, fbx_backend, view(), export_root_motion)
-            with console.stage("measure"):
-                page.finish(conversions(nets), len(history.rows), stop.asked)
-        console.line(f"All results are in {folder}")
-        stop.end(len(history.rows), epochs)
+            with runtime.console.stage(f"train on {runtime.devices.describe(where)}"), run.interruptible():
+                train(nets, windows, joint_weights, evaluator, run, page)
+        runtime.parallel.leave()  # from here on there is one process
+        if run.stop.clips:
+            with runtime.console.stage("export"):
+                run.export(make_clips(nets, duet, len(run.history)), export_formats, fbx_backend, export_root_motion)
+            with runtime.console.stage("measure"):
+                page.finish(conversions(nets), len(run.history))
+        run.end()
     if open_report:
         page.open()
-    if history.rows and show_history:
-        history.show()
+    if show_history:
+        run.history.show()
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    runtime.errors.run(main)

@@ -272,7 +272,7 @@ def test_a_script_runs_from_any_folder_in_any_folder(name, tiny, tmp_path):
     elsewhere.mkdir()
     done = start_script(name, bundled | short, cwd=elsewhere, script_folder=home)
     assert done.returncode == 0, done.stderr
-    assert "23 joints, 3000 frames at 50 fps" in done.stdout
+    assert "23 joints, 9000 frames at 50 fps" in done.stdout
     assert list(elsewhere.iterdir()) == []
     assert (home / "results/histories/history_1.csv").is_file()
     done = start_script(name, bundled | short | {"results_path": "mine"}, cwd=elsewhere, script_folder=home)

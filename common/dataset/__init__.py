@@ -1,27 +1,8 @@
 """Segment: takes to windows, of a training part and a held-out part."""
 
+from common.dataset.duet import Duet, load_duet
 from common.dataset.joint_weights import load_joint_weights
 from common.dataset.pairs import load_pairs
-from common.dataset.windows import (
-    Target,
-    border_frame,
-    check_batch_size,
-    held_out_clips,
-    make_windows,
-    poses_of,
-    preview_stretch,
-    split_into_batches,
-)
+from common.dataset.windows import WindowBatch, Windows
 
-__all__ = [
-    "Target",
-    "border_frame",
-    "check_batch_size",
-    "held_out_clips",
-    "load_joint_weights",
-    "load_pairs",
-    "make_windows",
-    "poses_of",
-    "preview_stretch",
-    "split_into_batches",
-]
+__all__ = ["Duet", "WindowBatch", "Windows", "load_duet", "load_joint_weights", "load_pairs"]

@@ -11,36 +11,37 @@ from common.runtime.errors import InputError
 import numpy as np
 import torch
 
-DRAWS = 4  # normal random numbers that decide what a window is changed to
 UNLIKE = 0.1  # of the body's height: how far a resting joint may lie from the mirror image of its partner
 
 
 class Augmentation:
     """What training windows are changed to. The duet stays a duet: both dancers are changed alike."""
 
+    DRAWS = 4  # normal random numbers that decide what a window is changed to
+
     def __init__(self, windows, turns, mirrors):
         self.turns, self.mirrors = turns, mirrors
         up = "XYZ".index(windows.up_axis)
-        self.up = torch.eye(3, device=windows.train.device)[up]
+        self.up = torch.eye(3, device=windows.frames.device)[up]
         self.parents = windows.parents
         self.hips = [kinematics.hips(skeleton) for skeleton in windows.skeletons]
         if mirrors:
             side = torch.eye(3)[horizontal_axes(windows.up_axis)[0]]
             means = [poses.mean(dim=0).unflatten(0, (-1, 4)).cpu() for poses in windows.poses]
             self.images = [
-                Mirror(skeleton, side, mean).to(windows.train.device)
+                Mirror(skeleton, side, mean).to(windows.frames.device)
                 for skeleton, mean in zip(windows.skeletons, means, strict=True)
             ]
 
-    def __call__(self, dancer, poses, chance):
-        """Windows of a dancer (B, T, D), each as it is or changed, as its CHANCES (B, 4) have it."""
+    def __call__(self, dancer, poses, draws):
+        """Windows of a dancer (B, T, D), each as it is or changed, as its draws (B, 4) have it."""
         rotations = poses.unflatten(-1, (-1, 4))
         if self.mirrors:
             mirrored = self.images[dancer](rotations)
-            rotations = torch.where((chance[:, 3] > 0).view(-1, 1, 1, 1), mirrored, rotations)
+            rotations = torch.where((draws[:, 3] > 0).view(-1, 1, 1, 1), mirrored, rotations)
         if self.turns:
-            turned = self.turned(dancer, rotations, turn_of(chance[:, :2], self.up))
-            rotations = torch.where((chance[:, 2] > 0).view(-1, 1, 1, 1), turned, rotations)
+            turned = self.turned(dancer, rotations, turn_of(draws[:, :2], self.up))
+            rotations = torch.where((draws[:, 2] > 0).view(-1, 1, 1, 1), turned, rotations)
         return rotations.flatten(-2)
 
     def turned(self, dancer, rotations, turn):
@@ -56,15 +57,10 @@ class Augmentation:
         return torch.cat((rotations[:, :, :hips], now.unsqueeze(2), rotations[:, :, hips + 1 :]), dim=2)
 
 
-def split(noise):
-    """What a training step draws for windows (B, N + CHANCES) -> the noise (B, N) and the chances; None of None."""
-    return (None, None) if noise is None else (noise[:, :-DRAWS], noise[:, -DRAWS:])
-
-
-def turn_of(chance, up):
+def turn_of(draws, up):
     """Turns about the up axis (3,) from two normal numbers each (B, 2) -> (B, 4), by every angle and with either sign
     alike: of the encoder's inputs, q and −q are two."""
-    half = chance / chance.norm(dim=1, keepdim=True).clamp_min(1e-12)  # cosine and sine of half the angle
+    half = draws / draws.norm(dim=1, keepdim=True).clamp_min(1e-12)  # cosine and sine of half the angle
     return torch.cat((half[:, :1], half[:, 1:] * up), dim=1)
 
 

@@ -12,12 +12,14 @@ HEIGHTS_CM = (100, 230)  # a standing person
 SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
 
 
-def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=None, fbx_backend="builtin"):
+def load_pairs(
+    folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=None, fbx_backend="builtin", shared_encoder=False
+):
     """Read the two takes of every pair, and check all that must agree before they are used together.
 
     Returns the pairs [(mocap1, mocap2), ...], in cm and of equal length, and their resolved frame ranges
     [[(start, end), ...], ...]. Prints what was read. fps and up_axis overrule the files unless None, and take_name
-    picks one of several takes in FBX files.
+    picks one of several takes in FBX files. With `shared_encoder` the joints of both dancers have to agree.
     """
     if len(frame_ranges) != len(files):
         raise InputError(
@@ -42,6 +44,8 @@ def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=N
         for dancer in (0, 1):
             check_same_joints(pairs[0][dancer], takes[dancer], f"mocap_files, dancer {dancer + 1}")
         check_same_fps(pairs[0][0], takes[0], "mocap_files, first pair and another")
+    if shared_encoder:
+        check_same_joints(*pairs[0], "mocap_files: the two dancers share one encoder")
     return pairs, ranges
 
 

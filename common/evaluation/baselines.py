@@ -8,7 +8,7 @@ import dataclasses
 import math
 import typing
 
-from common.dataset import border_frame
+from common.dataset.duet import windows_at
 from common.evaluation import metrics
 from common.mocap import without_namespace
 from common.motion import kinematics, quaternion
@@ -63,20 +63,19 @@ class RecordedWindows:
         return self.poses[dancer].unflatten(-1, (-1, 4))
 
 
-def describe_dancer(takes, ranges, test_percentage):
-    """The Dancer of a list of takes, one for each pair of files, with their frame ranges."""
+def describe_dancer(duet, number):
+    """The Dancer 0 or 1 of a Duet."""
+    takes = duet.takes(number)
     skeleton = takes[0].skeleton
-    stretches = [(take, *frames) for take, its in zip(takes, ranges, strict=True) for frames in its]
-    every = max(1, sum(end - start for _, start, end in stretches) // MOST_FRAMES)
-    borders = [border_frame(start, end, test_percentage) for _, start, end in stretches]
+    every = max(1, sum(stretch.frame_count for stretch in duet.stretches) // MOST_FRAMES)
     training = [
-        take.rot_local[start : max(border, start + 1) : every]
-        for (take, start, _), border in zip(stretches, borders, strict=True)
+        takes[stretch.pair].rot_local[stretch.start : max(stretch.border, stretch.start + 1) : every]
+        for stretch in duet.stretches
     ]
     mean_pose = quaternion.mean_rotation(sum(quaternion.scatter(torch.from_numpy(frames)) for frames in training))
-    whole = [torch.from_numpy(take.rot_local[start:end:every]) for take, start, end in stretches]
-    errors = torch.cat([quaternion.angle_degrees(mean_pose, frames) for frames in whole]).mean(dim=0)
-    feet, front = _feet_and_front(takes[0], *ranges[0][0])
+    whole = [takes[s.pair].rot_local[s.start : s.end : every] for s in duet.stretches]
+    errors = torch.cat([quaternion.angle_degrees(mean_pose, torch.from_numpy(frames)) for frames in whole]).mean(dim=0)
+    feet, front = _feet_and_front(takes[0], *duet.ranges[0][0])
     return Dancer(
         skeleton=skeleton,
         up_axis=takes[0].up_axis,
@@ -100,46 +99,30 @@ def _feet_and_front(take, start, end):
     return feet, forward_axis(positions, turned, feet, take.up_axis)
 
 
-def held_out_windows(pairs, ranges, test_percentage, sequence_length):
+def held_out_windows(duet, sequence_length):
     """Windows of what is held out, one every half window, and one that ends with each stretch."""
-    hop = max(1, sequence_length // 2)
-    return _windows(pairs, ranges, test_percentage, sequence_length, hop, held_out=True)
+    return _windows(duet, sequence_length, max(1, sequence_length // 2), held_out=True)
 
 
-def training_windows(pairs, ranges, test_percentage, sequence_length):
+def training_windows(duet, sequence_length):
     """Windows of what is trained on, more closely spaced, since what is learnt from them needs examples."""
-    hop = max(1, sequence_length // 8)
-    return _windows(pairs, ranges, test_percentage, sequence_length, hop, held_out=False)
+    return _windows(duet, sequence_length, max(1, sequence_length // 8), held_out=False)
 
 
-def _windows(pairs, ranges, test_percentage, length, hop, held_out):
-    """Windows of one part of every frame range. Raises nothing where there are none."""
-    places = []  # (pair, start and end of the range, first frame of the window)
-    for pair, its in enumerate(ranges):
-        for start, end in its:
-            border = border_frame(start, end, test_percentage)
-            first, last = (border, end - length) if held_out else (start, border - length)
-            firsts = sorted({*range(first, last + 1, hop), last}) if last >= first else []
-            places += [(pair, start, end, frame) for frame in firsts]
-    if len(places) > MOST_WINDOWS:
-        places = [places[i] for i in np.linspace(0, len(places) - 1, MOST_WINDOWS).astype(int)]
-    both = [_gather([takes[dancer] for takes in pairs], places, length) for dancer in (0, 1)]
-    return RecordedWindows([poses for poses, _ in both], [offsets for _, offsets in both])
-
-
-def _gather(takes, places, length):
-    """One dancer's windows (W, L, D) and their bones (W, J, 3)."""
-    joints, signs = takes[0].skeleton.joint_count, {}
-    bones = [torch.from_numpy(take.skeleton.mean_offsets) for take in takes]
-    poses, offsets = torch.zeros(len(places), length, 4 * joints), torch.zeros(len(places), joints, 3)
-    for i, (pair, start, end, frame) in enumerate(places):
-        take, where = takes[pair], (pair, start)
-        if where not in signs:
-            signs[where] = quaternion.continuous_signs(torch.from_numpy(take.rot_local[start:end]))
-        window = torch.from_numpy(take.rot_local[frame : frame + length])
-        poses[i] = (window * signs[where][frame - start :][:length].unsqueeze(-1)).flatten(1)
-        offsets[i] = bones[pair]
-    return poses, offsets
+def _windows(duet, sequence_length, hop, held_out):
+    """Windows of one part of every frame range, and its last one. Raises nothing where there are none."""
+    spaced = duet.window_starts(sequence_length, hop, held_out)
+    every = duet.window_starts(sequence_length, 1, held_out)
+    starts = torch.cat(
+        [torch.cat((some, whole[-1:])).unique() for (_, some), (_, whole) in zip(spaced, every, strict=True)]
+    )
+    if len(starts) > MOST_WINDOWS:
+        starts = starts[np.linspace(0, len(starts) - 1, MOST_WINDOWS).astype(int)]
+    pairs = duet.pair_of_frame()[starts]
+    return RecordedWindows(
+        [windows_at(poses, starts, sequence_length) for poses in duet.poses],
+        [offsets[pairs] for offsets in duet.offsets],
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

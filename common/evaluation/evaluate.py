@@ -8,7 +8,6 @@ import json
 import math
 from pathlib import Path
 
-from common.dataset import border_frame, held_out_clips
 from common.evaluation import clip_metrics, dancer_classifier, metrics, partners, summary
 from common.evaluation.baselines import describe_dancer, held_out_windows, prediction_errors, training_windows
 from common.model import generate
@@ -26,15 +25,14 @@ class Evaluation:
     Of several processes, process 0 alone measures. No random state is touched.
     """
 
-    def __init__(self, pairs, ranges, test_percentage, sequence_length):
+    def __init__(self, duet, sequence_length):
         self.held_out = ()
         if parallel.rank() > 0:
             return
-        self.pairs, self.ranges, self.test_percentage, self.length = pairs, ranges, test_percentage, sequence_length
-        split = ranges, test_percentage
-        self.dancers = [describe_dancer(takes, *split) for takes in zip(*pairs, strict=True)]
-        self.held_out = held_out_windows(pairs, *split, sequence_length)
-        self.training = training_windows(pairs, *split, sequence_length)
+        self.duet, self.length = duet, sequence_length
+        self.dancers = [describe_dancer(duet, dancer) for dancer in (0, 1)]
+        self.held_out = held_out_windows(duet, sequence_length)
+        self.training = training_windows(duet, sequence_length)
 
     def errors(self, conversions):
         """Mean errors of the moving joints in the held-out windows, in degrees and in cm, over the conversions that
@@ -51,10 +49,14 @@ class Evaluation:
 
     def measure(self, conversions, epoch):
         """All figures of the models after so many epochs, as plain values for JSON; see `save`. Takes seconds."""
-        training, held_out = self._seconds()
-        measures = {"epoch": epoch, "held_out_seconds": held_out, "training_seconds": training, "rows": []}
+        measures = {
+            "epoch": epoch,
+            "held_out_seconds": self.duet.held_out_seconds,
+            "training_seconds": self.duet.training_seconds,
+            "rows": [],
+        }
         if len(self.held_out):
-            clips = held_out_clips(self.pairs, self.ranges, self.test_percentage, self.length)
+            clips = self.duet.held_out_clips(self.length)
             whole = clip_metrics.generate_stretches(clips, conversions, self.length)
             measures["rows"] = [self._row(conversion, conversions, whole) for conversion in conversions]
             if generate.compared(conversions) != conversions:
@@ -66,16 +68,6 @@ class Evaluation:
         measures = {name: value for name, value in measures.items() if value is not None}
         measures |= {"summary": summary.sentences(measures), "advice": summary.advice(measures)}
         return _plain(measures)
-
-    def _seconds(self):
-        """Seconds of the training part and of the held-out part."""
-        every = [
-            (start, border_frame(start, end, self.test_percentage), end) for its in self.ranges for start, end in its
-        ]
-        training = sum(border - start for start, border, _ in every)
-        held_out = sum(end - border for _, border, end in every)
-        fps = self.pairs[0][0].fps
-        return training / fps, held_out / fps
 
     def _row(self, conversion, conversions, whole):
         """The figures of one conversion."""

@@ -8,9 +8,9 @@ from common.mocap.take import (
     check_same_fps,
     check_same_joints,
     cut,
-    cut_clip,
     first_frames,
     frame_range,
+    poses_of,
     rescale,
 )
 
@@ -21,11 +21,11 @@ __all__ = [
     "check_same_fps",
     "check_same_joints",
     "cut",
-    "cut_clip",
     "export_endings",
     "first_frames",
     "frame_range",
     "load_mocap",
+    "poses_of",
     "rescale",
     "save_mocap",
     "split_skeleton",

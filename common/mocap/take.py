@@ -72,11 +72,9 @@ def cut(mocap, start, end, anchor=None):
     return dataclasses.replace(_frames(mocap, start, end), rot_local=rot_local.numpy())
 
 
-def cut_clip(mocap, start, end, ranges):
-    """Frames start ≤ f < end with the signs that training saw: those of the frame range in which the clip
-    starts, or else of the take's first range."""
-    inside = [first for first, last in ranges if first <= start < last]
-    return cut(mocap, start, end, anchor=inside[0] if inside else ranges[0][0])
+def poses_of(mocap):
+    """A take's poses as the models see them: (T, D) float32."""
+    return torch.as_tensor(mocap.rot_local, dtype=torch.float32).flatten(1)
 
 
 def first_frames(mocap, count):

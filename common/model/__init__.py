@@ -1,1 +1,6 @@
 """What is trained, and what it can do with motion: the encoder and the decoders, their losses, generation."""
+
+from common.model import generate, losses
+from common.model.vae import Decoder, Encoder, latent, sample
+
+__all__ = ["Decoder", "Encoder", "generate", "latent", "losses", "sample"]

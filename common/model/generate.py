@@ -7,7 +7,7 @@ import dataclasses
 import math
 import typing
 
-from common.dataset import poses_of
+from common.mocap import poses_of
 from common.model import vae
 from common.motion import foot_lock, quaternion, root_path
 
@@ -24,8 +24,8 @@ class Conversion(typing.NamedTuple):
     target: int
     encoder: torch.nn.Module
     decoder: torch.nn.Module
-    path: int  # the dancer on whose recorded path through the room it goes
-    hold_feet: bool = False  # whether it may leave that path for feet that stand
+    path_of: int  # the dancer on whose recorded path through the room it goes
+    lock_feet: bool = False  # whether it may leave that path for feet that stand
 
 
 def compared(conversions):
@@ -84,27 +84,32 @@ def convert_windows(conversion, windows):
     return quaternion.normalise(torch.cat(decoded).unflatten(-1, (-1, 4)))
 
 
-def convert(conversion, clip, sequence_length, draw_samples=False):
-    """A clip of the source dancer as movement of the target dancer: rotations (T, J, 4) as a NumPy array, float64."""
-    poses = poses_of(clip).to(next(conversion.encoder.parameters()).device)
-    codes = encode(conversion.encoder, poses, sequence_length, draw_samples)
-    return decode(conversion.decoder, codes, clip.frame_count)
+def encode_clip(encoder, clip, sequence_length, draw_samples=False):
+    """The latent codes (W, Z) of a clip, one per window: the means, or samples if asked for."""
+    poses = poses_of(clip).to(next(encoder.parameters()).device)
+    return encode(encoder, poses, sequence_length, draw_samples)
+
+
+def decode_clip(decoder, codes, body, guide, lock_feet=False, scale=1.0):
+    """Codes (W, Z) as movement of a body, a Mocap, on the path of the clip `guide`."""
+    moved = dataclasses.replace(body, rot_local=decode(decoder, codes, guide.frame_count))
+    return place(moved, guide, lock_feet, scale)
+
+
+def place(body, guide, lock_feet=False, scale=1.0):
+    """A body, as it moves its joints, on a guide's path, as far as locked feet let it. In one place it stays if the
+    guide does."""
+    placed = root_path.follow(body, guide, scale)
+    return foot_lock.hold(placed) if lock_feet and root_path.travels(guide) else placed
 
 
 def convert_clip(conversion, clips, takes, sequence_length, draw_samples=False):
     """Clips of both dancers to what a conversion makes of them, a Mocap on its path. The path is scaled by how high the
     two bodies carry their hips in whole takes."""
-    motion = convert(conversion, clips[conversion.source], sequence_length, draw_samples)
-    scale = root_path.scale_between(takes[conversion.target], takes[conversion.path])
-    body = dataclasses.replace(clips[conversion.target], rot_local=motion)
-    return place(body, clips[conversion.path], conversion.hold_feet, scale)
-
-
-def place(body, guide, hold_feet, scale=1.0):
-    """A body, as it moves its joints, on a guide's path, which gives way to standing feet where they are held. In one
-    place it stays if the guide does."""
-    placed = root_path.follow(body, guide, scale)
-    return foot_lock.hold(placed) if hold_feet and root_path.travels(guide) else placed
+    source, target, encoder, decoder, path_of, lock_feet = conversion
+    codes = encode_clip(encoder, clips[source], sequence_length, draw_samples)
+    scale = root_path.scale_between(takes[target], takes[path_of])
+    return decode_clip(decoder, codes, clips[target], clips[path_of], lock_feet, scale)
 
 
 def blend(windows, starts, frame_count):
@@ -146,9 +151,9 @@ def step_size(codes):
     return torch.diff(codes, dim=0).square().mean(dim=0).sqrt() if len(codes) > 1 else torch.zeros_like(codes[0])
 
 
-def sine_offset(codes, amplitude, period, hop):
-    """Codes (W, Z) of windows `hop` frames apart, swung to and fro together, one full swing in `period` frames."""
-    frames = torch.arange(len(codes), device=codes.device) * hop
+def sine_offset(codes, amplitude, period, sequence_length):
+    """Codes (W, Z) of a clip's windows, swung to and fro together, one full swing in `period` frames."""
+    frames = torch.arange(len(codes), device=codes.device) * window_hop(sequence_length)
     return codes + amplitude * torch.sin(2 * math.pi * frames / period).unsqueeze(1)
 
 

@@ -9,9 +9,9 @@ import torch
 
 
 def pose_losses(prediction, target, joint_weights):
-    """The norm, position and rotation losses of decoded poses (B, T, D), means over batch, frames and joints.
+    """The losses {"norm", "pos", "quat"} of decoded poses (B, T, D), means over batch, frames and joints.
 
-    `target` is a dataset.Target; joint_weights (J,) are the w in
+    `target` is a dataset.WindowBatch; joint_weights (J,) are the w in
 
     * norm: (‖q‖ − 1)²
     * position: w·‖p̂ − p‖, by forward kinematics of the normalised prediction
@@ -23,11 +23,11 @@ def pose_losses(prediction, target, joint_weights):
     offsets = target.offsets.permute(2, 1, 0).unsqueeze(-1)  # (3, J, B, 1)
     pos = kinematics.positions_by_component(unit, offsets, target.parents)  # (3, J, B, T)
     distance = quaternion.length(pos - _by_component(target.pos, 3), dim=0)
-    return (
-        (quaternion.length(prediction, dim=0) - 1).square().mean(),
-        (weights * distance).mean(),
-        (weights * quaternion.half_angle(unit, recorded, dim=0)).mean(),
-    )
+    return {
+        "norm": (quaternion.length(prediction, dim=0) - 1).square().mean(),
+        "pos": (weights * distance).mean(),
+        "quat": (weights * quaternion.half_angle(unit, recorded, dim=0)).mean(),
+    }
 
 
 def _by_component(frames, count):

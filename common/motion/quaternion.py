@@ -66,6 +66,11 @@ def make_continuous(q, anchor=0):
     return q * (signs * signs[anchor]).unsqueeze(-1)
 
 
+def blocks(count):
+    """Slices of BLOCK frames that cover `count` frames."""
+    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+
+
 def continuous_signs(q):
     """The signs ±1 that make_continuous gives with the first frame as it is, (T, ..., 4) -> (T, ...) of 8 bits."""
     flips = torch.ones(q.shape[:-1], dtype=torch.int8, device=q.device)

@@ -3,23 +3,7 @@
 It holds everything it shows and loads nothing: it opens from disk, without a network.
 """
 
-from pathlib import Path
+from common.report.build import FILE_NAME, save
+from common.report.run_report import RunReport
 
-from common.report import clips as motion
-from common.report import contents, page
-from common.runtime.files import write_text
-
-FILE_NAME = "report.html"
-
-
-def save(folder, clips=None):
-    """Write report.html into a results folder, from what a run left there; returns its path.
-
-    `clips`, a list of (name, Mocap), is shown instead of the motion files, while there are none yet. What cannot be
-    read is left out, and the page says so. Raises OSError where the page cannot be written.
-    """
-    folder = Path(folder)
-    found = contents.read(folder)
-    found["motion"] = motion.packed(folder, found["config"], found["run"], clips, found["problems"])
-    write_text(folder / FILE_NAME, page.html(found))
-    return folder / FILE_NAME
+__all__ = ["FILE_NAME", "RunReport", "save"]

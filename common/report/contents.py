@@ -10,27 +10,10 @@ import time
 
 from common.report import latent as latent_map
 from common.runtime import files
+from common.runtime.settings import TABLE
 
 MOST_ROWS = 2000  # of a curve; more than a screen has columns
 LONGEST = 300  # characters of a text that is shown in a sentence
-# settings that say how a run learnt, and what they are called on the page
-SETTINGS = {
-    "sequence_length": "frames of a window",
-    "sequence_offset": "frames from one window to the next",
-    "latent_dim": "numbers of a latent code",
-    "ae_rnn_layer_count": "LSTM layers",
-    "ae_rnn_layer_size": "LSTM size",
-    "ae_dense_layer_sizes": "dense layers",
-    "batch_size": "windows of a step",
-    "initial_weights": "initial weights",
-    "schedule": "learning rates",
-    "ae_learning_rate": "learning rate",
-    "augment_heading": "turned windows",
-    "augment_mirror": "mirrored windows",
-    "test_percentage": "held-out share",
-    "mocap_valid_frame_ranges": "frame ranges",
-    "random_seed": "random seed",
-}
 
 
 def read(folder):
@@ -44,7 +27,11 @@ def read(folder):
         "config": config,
         "run": run,
         "sentence": sentence(config, run),
-        "settings": [[meaning, _plain(config[name]), name] for name, meaning in SETTINGS.items() if name in config],
+        "settings": [
+            [setting.caption, _plain(config[name]), name]
+            for name, setting in TABLE.items()
+            if setting.caption and name in config
+        ],
         "history": _history(folder / "histories", problems),
         "metrics": _newest_json(folder / "histories", "metrics", problems),
         "latent": _latent(folder / "histories", problems),

@@ -9,9 +9,9 @@ import math
 import zipfile
 from pathlib import Path
 
-from common.dataset import border_frame
+from common.dataset.duet import windows_at
 from common.model import generate
-from common.motion import kinematics, quaternion
+from common.motion import kinematics
 from common.motion.facing import turn_upright
 from common.report.clips import base64_of, quantised
 from common.runtime.files import whole_file
@@ -69,17 +69,16 @@ SHAPES = {
 }
 
 
-def make(conversions, pairs, ranges, test_percentage, sequence_length):
+def make(conversions, duet, sequence_length):
     """The map of what the conversions' encoders see: the windows of every dancer that is the source of one."""
     encoders = {conversion.source: conversion.encoder for conversion in conversions}
-    fps = pairs[0][0].fps
+    fps = duet.fps
     step = max(1, math.ceil(fps / SMOOTHEST - 1e-3), math.ceil(sequence_length / MOST_FRAMES))
     shown = math.ceil(sequence_length / step)
-    parts = [_Dancer(dancer, encoders, pairs, ranges, test_percentage, sequence_length, step) for dancer in (0, 1)]
+    parts = [_Dancer(dancer, encoders, duet, sequence_length, step) for dancer in (0, 1)]
     codes = np.concatenate([part.codes for part in parts if len(part.codes)] or [np.zeros((0, 2), "f4")])
     places, explained = principal_components(codes)
     windows = np.array([window for part in parts for window in part.windows], dtype=np.int32).reshape(-1, 4)
-    skeletons = [take.skeleton for take in pairs[0]]
     return Map(
         codes=codes,
         places=places,
@@ -88,15 +87,15 @@ def make(conversions, pairs, ranges, test_percentage, sequence_length):
         take=windows[:, 0],
         frame=windows[:, 1],
         held_out=windows[:, 2] > 0,
-        takes=np.array([_plain(Path(take.path).name) for pair in pairs for take in pair]),
+        takes=np.array([_plain(name) for pair in range(len(duet.pairs)) for name in duet.names(pair)]),
         first=windows[:, 3],
         lengths=np.array([sequence_length, shown, *(len(part.motion) for part in parts)], dtype=np.int32),
         fps=np.array([fps, fps / step], dtype=np.float32),
         motion1=parts[0].motion,
         motion2=parts[1].motion,
         scales=np.array([part.scale for part in parts], dtype=np.float32),
-        **{f"names{k}": np.array([_plain(n) for n in body.joint_names]) for k, body in enumerate(skeletons, 1)},
-        **{f"parents{k}": body.parents.astype(np.int32) for k, body in enumerate(skeletons, 1)},
+        **{f"names{k}": np.array([_plain(n) for n in body.joint_names]) for k, body in enumerate(duet.skeletons, 1)},
+        **{f"parents{k}": body.parents.astype(np.int32) for k, body in enumerate(duet.skeletons, 1)},
     )
 
 
@@ -118,51 +117,48 @@ def principal_components(codes):
 class _Dancer:
     """A dancer's windows [(take, frame, held out, first of the motion), ...], their codes and motion."""
 
-    def __init__(self, dancer, encoders, pairs, ranges, test_percentage, sequence_length, step):
-        takes = [pair[dancer] for pair in pairs]
+    def __init__(self, dancer, encoders, duet, sequence_length, step):
+        takes = duet.takes(dancer)
         shown = math.ceil(sequence_length / step)
         joint_bytes = 6 * takes[0].skeleton.joint_count
         most = min(MOST_POINTS, max(2, MOST_BYTES // (shown * joint_bytes))) if dancer in encoders else 0
-        grids = _grids(ranges, test_percentage, sequence_length, step)  # [(pair, starts, held out), ...]
+        grids = _grids(duet, sequence_length, step)  # [(stretch, starts, held out), ...]
         if sum(len(starts) for _, starts, _ in grids) * joint_bytes <= MOST_BYTES:  # windows share their frames
             most = min(MOST_POINTS, most * shown)
-        chosen = _spread(grids, most)
         self.windows, motions, codes, length = [], [], [], 0
-        for (pair, starts, held_out), range_ends in chosen:
+        for stretch, chosen, held_out in _spread(grids, most):
+            take = takes[stretch.pair]
+            starts = (chosen - stretch.first + stretch.start).numpy()  # frames of the take
             frames = np.unique((starts[:, None] + step * np.arange(shown)).ravel())
-            motions.append(_in_place(takes[pair], np.minimum(frames, takes[pair].frame_count - 1)))
+            motions.append(_in_place(take, np.minimum(frames, take.frame_count - 1)))
             places = np.searchsorted(frames, starts) + length
             self.windows += [
-                (2 * pair + dancer, int(start), held_out, int(place))
+                (2 * stretch.pair + dancer, int(start), held_out, int(place))
                 for start, place in zip(starts, places, strict=True)
             ]
-            codes.append(_codes(encoders[dancer], takes[pair], range_ends, starts, sequence_length))
+            windows = windows_at(duet.poses[dancer], chosen, sequence_length)
+            codes.append(generate.encode_windows(encoders[dancer], windows).numpy())
             length += len(frames)
         count = takes[0].skeleton.joint_count
         self.codes = np.concatenate(codes) if codes else np.zeros((0, 2), dtype=np.float32)
         self.motion, self.scale = quantised(np.concatenate(motions) if motions else np.zeros((1, count, 3)))
 
 
-def _grids(ranges, test_percentage, sequence_length, step):
-    """Where windows may begin, every `step` frames: [((pair, range), starts, held out), ...]."""
-    found = []
-    for pair, pair_ranges in enumerate(ranges):
-        for start, end in pair_ranges:
-            border = border_frame(start, end, test_percentage)
-            for held_out, first, last in ((0, start, border), (1, border, end)):
-                if last - first >= sequence_length:
-                    found.append(((pair, (start, end)), np.arange(first, last - sequence_length + 1, step), held_out))
-    return found
+def _grids(duet, sequence_length, step):
+    """Where windows may begin, every `step` frames: [(stretch, starts among all frames, held out), ...]."""
+    parts = [duet.window_starts(sequence_length, step, held_out) for held_out in (False, True)]
+    both = zip(*parts, strict=True)
+    return [(stretch, starts, part) for pair in both for part, (stretch, starts) in enumerate(pair) if len(starts)]
 
 
 def _spread(grids, most):
     """At most so many of the starts, evenly over all, at least one of every stretch while there is room."""
     total = sum(len(starts) for _, starts, _ in grids)
     chosen = []
-    for (pair, frame_range), starts, held_out in grids:
+    for stretch, starts, held_out in grids:
         count = min(len(starts), max(1, most * len(starts) // max(total, 1)))
         picked = starts[np.unique(np.linspace(0, len(starts) - 1, count).round().astype(int))]
-        chosen.append(((pair, picked, held_out), frame_range))
+        chosen.append((stretch, picked, held_out))
     return chosen[:most]
 
 
@@ -172,16 +168,6 @@ def _in_place(take, frames):
     rotations = torch.as_tensor(take.rot_local[frames])
     positions = kinematics.joint_positions(rotations, torch.as_tensor(skeleton.mean_offsets), skeleton.parents).numpy()
     return turn_upright(positions - positions[:, start : start + 1], take.up_axis)
-
-
-def _codes(encoder, take, frame_range, starts, sequence_length):
-    """The latent means of windows (P, Z), with the signs that the training saw."""
-    start, end = frame_range
-    rot_local = torch.from_numpy(take.rot_local[start:end])
-    signs = quaternion.continuous_signs(rot_local)  # no copy of a long take is made, only of its windows
-    frames = torch.from_numpy(starts - start)[:, None] + torch.arange(sequence_length)
-    windows = (rot_local[frames] * signs[frames].unsqueeze(-1)).flatten(2).float()  # (P, T, D)
-    return generate.encode_windows(encoder, windows).numpy()
 
 
 def _plain(name):

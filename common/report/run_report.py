@@ -6,13 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from common import report
-from common.dataset import preview_stretch
 from common.evaluation import evaluate, summary
-from common.mocap import cut_clip
 from common.model import generate
-from common.report import latent
-from common.results.folder import save_all
+from common.report import build, latent
 from common.runtime import console, devices, files
 
 import torch
@@ -21,23 +17,24 @@ LONGEST_PREVIEW = 10  # seconds of the clips that are shown before there are mot
 
 
 class RunReport:
-    """Keeps figures, latent map and report of a run up to date in its folder. `config` holds the script's settings,
-    `where` the device, `pairs` and `ranges` are what formats.load_pairs gives, and `judge` is an Evaluation."""
+    """Keeps figures, latent map and report of a results.Run up to date in its folder, about a Duet, by what an
+    evaluation.Evaluation measures."""
 
-    def __init__(self, folder, config, script, where, pairs, ranges, judge):
-        self.folder, self.config, self.pairs, self.ranges = Path(folder), config, pairs, ranges
-        self.judge, self.began, self.page = judge, time.monotonic(), self.folder / report.FILE_NAME
-        self.run = {
-            "script": Path(script).name,
+    def __init__(self, run, duet, evaluator, device):
+        self.run, self.duet, self.evaluator = run, duet, evaluator
+        self.began, self.page = time.monotonic(), run.folder / build.FILE_NAME
+        self.facts = {
+            "script": Path(run.script).name,
             "started": time.strftime("%Y-%m-%d %H:%M"),
             "seconds": 0.0,
-            "device": devices.describe(where),
+            "device": devices.describe(device),
             "machine": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "takes": [[_describe(take) for take in pair] for pair in pairs],
+            "takes": [[_describe(take) for take in pair] for pair in duet.pairs],
         }
-        if config["resume"]:
+        self.told = False  # where to look
+        if run.config["resume"]:
             self._go_on()
 
     def _go_on(self):
@@ -46,50 +43,59 @@ class RunReport:
             before = files.read_json(self._file("run.json"))
             started, seconds = str(before["started"]), float(before["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
-            return  # it is from before there were reports
-        self.run["started"], self.began = started, self.began - seconds
+            return  # it was stopped before the first report
+        self.facts["started"], self.began = started, self.began - seconds
 
     def _file(self, name):
-        return self.folder / "histories" / name
+        return self.run.folder / "histories" / name
 
-    def refresh(self, conversions, epoch):
-        """Write everything while the training goes on: the report has clips of a few seconds then. After the last epoch
-        that is left to `finish`."""
-        if epoch < self.config["epochs"]:
-            with devices.memory_to_spare(self.page):
-                measures, clips = self.judge.measure(conversions, epoch), self._preview(conversions, epoch)
+    def refresh(self, conversions, epoch, last):
+        """Show how the training goes: the preview, and what `finish` writes, with clips of a few seconds in the report.
+        After the last epoch that is left to `finish`."""
+        with self.run.writing(last, needed=False):
+            self.run.preview.save(conversions, epoch)
+        if last:
+            return
+        with self.run.writing(needed=False):
+            measures, clips = self.evaluator.measure(conversions, epoch), self._preview(conversions, epoch)
             self._write(measures, conversions, epoch, "training", clips)
+        if not self.told:
+            self._tell_where_to_look()
 
-    def finish(self, conversions, epoch, stopped=False):
-        """Write everything for what the run leaves, and print how good it is, also on a full disk. Raises OSError where
-        a file cannot be written, once the others are."""
-        measures = self.judge.measure(conversions, epoch)
-        try:
-            self._write(measures, conversions, epoch, "stopped" if stopped else "finished")
-        finally:
-            summary.show(measures, self.folder)
+    def _tell_where_to_look(self):
+        every = self.run.config["model_save_interval"]
+        places = [self.run.preview.path("<n>"), self.page]
+        if self.run.config["save_history"]:
+            places.insert(0, self.run.folder / "histories" / f"history_{self.run.config['epochs']}.png")
+        interval = "epoch" if every == 1 else f"{every} epochs"
+        console.line(f"see how it goes, anew every {interval}: {', '.join(map(str, places))}")
+        self.told = True
+
+    def finish(self, conversions, epoch):
+        """Write everything for what the run leaves, and print how good it is. A file that cannot be written ends the
+        run with that error, once the others are written."""
+        measures = self.evaluator.measure(conversions, epoch)
+        self._write(measures, conversions, epoch, "stopped" if self.run.stop.asked else "finished")
+        summary.show(measures, self.run.folder)
 
     def _write(self, measures, conversions, epoch, state, clips=None):
-        settings, histories = self.config, self.folder / "histories"
-        split = settings["test_percentage"], settings["sequence_length"]
-        found = latent.make(conversions, self.pairs, self.ranges, *split)
-        self.run |= {"epochs_done": epoch, "state": state, "seconds": round(time.monotonic() - self.began, 1)}
-        actions = [
-            lambda: evaluate.save(measures, histories, settings["epochs"]),
-            lambda: latent.save(found, histories, settings["epochs"]),
-            lambda: files.write_json(self._file("run.json"), self.run),
-            lambda: report.save(self.folder, clips),
-        ]
-        save_all(actions, last=clips is None)
+        settings, histories, last = self.run.config, self.run.folder / "histories", clips is None
+        self.facts |= {"epochs_done": epoch, "state": state, "seconds": round(time.monotonic() - self.began, 1)}
+        with self.run.writing(last):
+            evaluate.save(measures, histories, settings["epochs"])
+        with self.run.writing(last):
+            latent_map = latent.make(conversions, self.duet, settings["sequence_length"])
+            latent.save(latent_map, histories, settings["epochs"])
+        with self.run.writing(last):
+            files.write_json(self._file("run.json"), self.facts)
+        with self.run.writing(last):
+            build.save(self.run.folder, clips)
 
     def _preview(self, conversions, epoch):
         """The recorded dancers and what the models make of them, of what is held out: [(name, Mocap), ...]."""
-        settings = self.config
-        length = settings["sequence_length"]
-        most = max(length, round(LONGEST_PREVIEW * self.pairs[0][0].fps))
-        pair, start, end, _ = preview_stretch(self.ranges, settings["test_percentage"], length, most)
-        takes = self.pairs[pair]
-        clips = [cut_clip(take, start, end, self.ranges[pair]) for take in takes]
+        length = self.run.config["sequence_length"]
+        pair, start, end, _ = self.duet.preview(length, max(length, round(LONGEST_PREVIEW * self.duet.fps)))
+        takes, clips = self.duet.pairs[pair], self.duet.clips(pair, start, end)
         named = [(f"orig_sequence_dancer{dancer}", clip) for dancer, clip in enumerate(clips, 1)]
         for conversion in conversions:
             way = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"

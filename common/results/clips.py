@@ -28,8 +28,9 @@ def export_clip(take, folder, name, endings, fbx_backend, view):
     console.line(f"{name} (.gif, {', '.join(endings)}): {time.perf_counter() - start:.1f} s")
 
 
-def clip_range(start, length, frame_count):
-    """The frames of a clip, cut to what the take has; a start beyond the take is moved back: (start, end)."""
-    if start >= frame_count:
-        start = max(0, frame_count - length)
-    return start, min(start + length, frame_count)
+def clip_range(start, length, frame_count, keep_length=False):
+    """A clip cut to what the take has, (start, length); a start beyond the take is moved back, and with `keep_length`
+    so is one too near to its end."""
+    if start >= frame_count or keep_length:
+        start = max(0, min(start, frame_count - length))
+    return start, min(length, frame_count - start)

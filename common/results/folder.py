@@ -21,16 +21,6 @@ MOVING = "previous/.moving"
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def check_run(epochs, load_weights, export_seq_index, pairs):
-    """What cannot be trained or exported is said before the training, not after it."""
-    if epochs == 0 and not load_weights:
-        raise InputError("epochs = 0: nothing is trained; set load_weights = True to export from trained weights.")
-    if export_seq_index >= len(pairs):
-        raise InputError(
-            f"export_seq_index = {export_seq_index}: mocap_files has {len(pairs)} pair(s), counted from 0."
-        )
-
-
 @contextlib.contextmanager
 def open_folder(path, script, resume=False):
     """The results folder, made, locked for other runs, and proved to be writable.
@@ -129,23 +119,3 @@ def _move_aside(path, earlier, script):
     target = moving.parent / next(free for free in names if free not in taken)
     moving.rename(target)
     console.note(f"the results of an earlier run were moved to {target}")
-
-
-def save_all(actions, last=False, needed=True):
-    """Write several files, each on its own. Where one cannot be written, the training goes on, and says so; if no save
-    follows that could try again, the first error is raised once the others are written, or no more than said where the
-    files are not `needed`."""
-    failed = None
-    for action in actions:
-        try:
-            action()
-        except OSError as error:
-            failed = failed or error
-            if not (last and needed):
-                goes_on = "" if last else " The training goes on; this is tried again at the next save."
-                console.note(
-                    f"{error.filename}: cannot be written ({error.strerror}).{goes_on} Make room, or close the program "
-                    f"that uses it."
-                )
-    if failed and last and needed:
-        raise failed

@@ -12,36 +12,39 @@ from pathlib import Path
 from common.runtime import console
 from common.runtime.files import whole_file
 
-LOSSES = ("ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld")
-COLUMNS = (*LOSSES, "held out degrees", "held out cm")
+ERRORS = ("held out degrees", "held out cm")
 FIGURE_INCHES = (13.5, 4.5)
 # of the figure; a layout engine, which would find them itself, takes twice as long as all of the drawing
 MARGINS = {"left": 0.05, "right": 0.985, "bottom": 0.11, "top": 0.93, "wspace": 0.18}
 TOTALS = {"ae train": "training", "ae test": "held out"}
 PARTS = {"ae norm": "unit length", "ae pos": "position (cm)", "ae quat": "rotation (rad)", "ae kld": "KL"}
-
-
 HELD_OUT = {"held out degrees": "rotation (degrees)", "held out cm": "position (cm)"}
 
 
 class History:
-    """Rows of the numbers of COLUMNS, one per finished epoch: six losses, and two errors on the held-out part."""
+    """A row {column: number} per finished epoch: the total loss of the training and of the held-out part, every part of
+    the training's, by its name, and two errors on the held-out part."""
 
     def __init__(self, rows=()):
-        """Rows of an earlier run may have the losses only."""
-        self.rows = [(*row, *[math.nan] * (len(COLUMNS) - len(row))) for row in rows]
+        self.rows = list(rows)
+
+    def __len__(self):
+        return len(self.rows)
 
     def add(self, train, test, held_out=(math.nan, math.nan)):
-        """Append an epoch's means of (total, norm, pos, quat, kld); of the test's, which may be none, the total is
+        """Append an epoch's mean losses {name: number}, "total" first; of the test's, which may be none, the total is
         kept. `held_out` are the mean errors of the joints that move, in degrees and cm."""
-        self.rows.append((train[0], test[0] if test else math.nan, *train[1:], *held_out))
+        parts = {f"ae {name}": value for name, value in train.items() if name != "total"}
+        totals = {"ae train": train["total"], "ae test": test.get("total", math.nan)}
+        self.rows.append(totals | parts | dict(zip(ERRORS, held_out, strict=True)))
 
     def log_line(self, seconds):
         """The last epoch, as one line."""
-        train, test, norm, pos, quat, kld = self.rows[-1][: len(LOSSES)]
+        row = self.rows[-1]
+        parts = [f"{name.removeprefix('ae ')} {row[name]:.4f}" for name in row if name not in (*TOTALS, *ERRORS)]
         return (
-            f"epoch {len(self.rows)} : ae train: {train:.4f} ae test: {test:.4f} norm {norm:.4f} "
-            f"pos {pos:.4f} quat {quat:.4f} kld {kld:.4f} time {seconds:.2f}"
+            f"epoch {len(self.rows)} : ae train: {row['ae train']:.4f} ae test: {row['ae test']:.4f} "
+            f"{' '.join(parts)} time {seconds:.2f}"
         )
 
     def save(self, folder, epochs):
@@ -53,7 +56,7 @@ class History:
 
         stem = Path(folder) / f"history_{epochs}"
         with whole_file(f"{stem}.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows((COLUMNS, *self.rows))
+            csv.writer(file).writerows((self.rows[-1], *(row.values() for row in self.rows)))
         figure = Figure(figsize=FIGURE_INCHES)
         FigureCanvasAgg(figure)
         self.draw(figure)
@@ -65,11 +68,12 @@ class History:
     def draw(self, figure):
         """The totals, their parts, and the errors on the held-out part, each on a logarithmic scale."""
         epochs = range(1, len(self.rows) + 1)
-        columns = dict(zip(COLUMNS, zip(*self.rows, strict=True), strict=True))
+        columns = {name: [row[name] for row in self.rows] for name in self.rows[-1]}
+        parts = {name: PARTS.get(name, name.removeprefix("ae ")) for name in columns if name not in (*TOTALS, *ERRORS)}
         marker = "o" if len(self.rows) < 40 else None
         titles = ("total loss", "its parts in training, unscaled", "held out: error of the joints that move")
         for axes, title, curves in zip(
-            figure.subplots(1, 3, gridspec_kw=MARGINS), titles, (TOTALS, PARTS, HELD_OUT), strict=True
+            figure.subplots(1, 3, gridspec_kw=MARGINS), titles, (TOTALS, parts, HELD_OUT), strict=True
         ):
             for name, label in curves.items():
                 axes.plot(epochs, columns[name], label=label, marker=marker, markersize=3)

@@ -2,11 +2,8 @@
 
 import contextlib
 import ctypes
-import errno
-import math
 import os
 import sys
-import time
 
 from common.runtime import console, parallel
 from common.runtime.errors import InputError
@@ -14,10 +11,17 @@ from common.runtime.errors import InputError
 import torch
 
 MOST_THREADS = 8  # a time step of an LSTM, 16 × 256 × 1024, is no work for more
-TRIAL_SIZE, TRIAL_RUNS = 512, 5  # of the matrix products that compare number formats
 # of glibc's mallopt: give memory back to the system, take it directly from the system, and take some in advance
 TRIM_THRESHOLD, MMAP_THRESHOLD, TOP_PAD = -1, -3, -2
 KEPT, MOST_BEFORE_GLIBC_2_35 = 1 << 30, 1 << 25  # bytes
+
+
+def start(name):
+    """The torch device for "auto", "cpu", "cuda" or "mps"; under torchrun, the processes also meet. Raises InputError
+    where there is no such device."""
+    device = pick_device(name)
+    parallel.join(device)
+    return device
 
 
 def pick_device(name):
@@ -79,19 +83,15 @@ def _keep_memory():
         mallopt(TOP_PAD, KEPT // 16)
 
 
-def pick_precision(name, device):
-    """True if the models should compute in bfloat16: where that is asked for, and not slower than float32."""
-    if name != "bfloat16":
-        return False
-    slower = math.inf
-    if has_bfloat16(device):
-        slower = _product_seconds(device, torch.bfloat16) / _product_seconds(device, torch.float32)
-    refused = parallel.any_of(slower > 1, device)
-    if refused:
-        how = f"multiplies matrices in it {slower:.1f} times slower than in float32"
-        how = how if math.isfinite(slower) else "has no LSTM in it"
-        console.note(f'precision = "bfloat16": this device {how}; training in float32.')
-    return not refused
+def precision(name, device):
+    """A context in which models compute in the number format `name`: "float32" or "bfloat16", where the device has it.
+    In bfloat16 are the products within the models; losses and weights stay float32."""
+    if name == "float32":
+        return contextlib.nullcontext()
+    if parallel.any_of(not has_bfloat16(device), device):
+        console.note('precision = "bfloat16": this device trains no LSTM in it; training in float32.')
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 def has_bfloat16(device):
@@ -105,29 +105,22 @@ def has_bfloat16(device):
     return True
 
 
-def _product_seconds(device, dtype):
-    """The least time of a matrix product."""
-    matrix = torch.ones(TRIAL_SIZE, TRIAL_SIZE, device=device, dtype=dtype)
-    seconds = []
-    for _ in range(TRIAL_RUNS):
-        start = time.perf_counter()
-        (matrix @ matrix)[0, 0].item()  # which waits for the device
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+@contextlib.contextmanager
+def memory_watched(device, batch_size=None):
+    """Raise InputError that names a batch_size to try where memory does not suffice."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        size = "" if batch_size is None else f" batch_size = {batch_size}:"
+        half = "a smaller batch_size" if batch_size is None else f"batch_size = {batch_size // 2}"
+        if batch_size == 1:
+            half = "a smaller sequence_length or ae_rnn_layer_size"
+        raise InputError(f"{size} the memory of the device ({device}) does not suffice. Use {half}.".strip()) from error
 
 
 def out_of_memory(error):
     """Whether an error means that a device, or this machine, has no memory left."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
-
-
-@contextlib.contextmanager
-def memory_to_spare(path):
-    """For what a training can do without: too little memory is an OSError of the file that it was for."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        raise OSError(errno.ENOMEM, "the device has no memory left for it", str(path)) from error

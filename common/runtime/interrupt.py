@@ -43,14 +43,14 @@ class Stop:
 
 
 @contextlib.contextmanager
-def caught():
-    """A Stop that takes the signals of this process, as long as this lasts."""
-    stop = Stop()
+def caught(stop):
+    """Let a Stop take the signals of this process, as long as this lasts. What there is has been saved then."""
     numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
     before = {number: signal.signal(number, stop.ask) for number in numbers}
     try:
         with _closing_window(stop):
             yield stop
+            stop.saved.set()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -44,6 +44,15 @@ def any_of(flag, device):
     return bool(add_up(torch.tensor(float(flag), device=device))) if world_size() > 1 else flag
 
 
+def distribute(nets):
+    """Nets {name: module} with DistributedDataParallel around each, which averages the gradients of all processes; the
+    nets themselves where there is one process. Checkpoint, weights and evaluation go on with the bare nets, whose
+    parameters these are."""
+    if world_size() == 1:
+        return nets
+    return {name: torch.nn.parallel.DistributedDataParallel(net) for name, net in nets.items()}
+
+
 def wait():
     """Wait until all processes have come this far."""
     if world_size() > 1:

@@ -7,6 +7,7 @@ script's folder, paths given on the command line to the folder the user is in.
 import ast
 import difflib
 import re
+import types
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 from common.runtime import console, files
 from common.runtime.errors import InputError
 
-MAX_VALUE_LENGTH = 100_000  # characters; longer than any sensible list of files
+PLAIN = (bool, int, float, str, list, tuple, type(None))  # values that a constant may have
 LARGEST = 2**60  # of any number
 SHOWN = 200  # characters of a wrong value that a message repeats
 
@@ -28,6 +29,18 @@ class Rule:
     fits: Callable[[Any], bool]
     expected: str
     is_text: bool = False
+
+
+FREE, FIXED, SILENT = "may change", "stays", "may change, and nobody need know"  # when a run goes on
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A constant: its Rule, whether it may change when a run goes on, and what the page calls it, if it shows it."""
+
+    rule: Rule
+    on_resume: str = FREE
+    caption: str = ""
 
 
 def _is_number(value):
@@ -79,97 +92,115 @@ SIZES = Rule(
 FORMATS = Rule(lambda v: _is_list(v, ("fbx", "bvh").__contains__), '["bvh"], ["fbx"] or ["fbx", "bvh"]')
 AXIS = Rule(("X", "Y", "Z").__contains__, '"X", "Y" or "Z"', is_text=True)
 
-RULES = {
-    "mocap_file_path": TEXT,
-    "mocap_files": FILE_PAIRS,
-    "mocap_valid_frame_ranges": FRAME_RANGES,
-    "mocap_pos_scale": POSITIVE,
-    "mocap_fps": _or_none(Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")),
-    "mocap_up_axis": _or_none(AXIS),
-    "mocap_take": _or_none(TEXT),
-    "fbx_backend": Rule(("builtin", "sdk").__contains__, '"builtin" or "sdk"', is_text=True),
-    "mocap_loss_weights_file": _or_none(TEXT),
-    "latent_dim": _whole(1),
-    "sequence_length": _whole(1),
-    "ae_rnn_layer_count": _whole(1),
-    "ae_rnn_layer_size": _whole(1),
-    "ae_rnn_bidirectional": SWITCH,
-    "ae_dense_layer_sizes": SIZES,
-    "save_weights": SWITCH,
-    "load_weights": SWITCH,
-    "encoder_weights_file": TEXT,
-    "decoder_weights_file": TEXT,
-    "decoder1_weights_file": TEXT,
-    "decoder2_weights_file": TEXT,
-    "sequence_offset": _whole(1),
-    "batch_size": _whole(1),
-    "test_percentage": SHARE,
-    "initial_weights": Rule(("regression", "noise").__contains__, '"regression" or "noise"', is_text=True),
-    "schedule": Rule(("inverse", "step").__contains__, '"inverse" or "step"', is_text=True),
-    "layerwise_rates": SWITCH,
-    "augment_heading": SWITCH,
-    "augment_mirror": SWITCH,
-    "ae_learning_rate": POSITIVE,
-    "ae_norm_loss_scale": NOT_NEGATIVE,
-    "ae_pos_loss_scale": NOT_NEGATIVE,
-    "ae_quat_loss_scale": NOT_NEGATIVE,
-    "kld_scale_cycle_duration": _whole(1),
-    "kld_scale_min_const_duration": _whole(0),
-    "kld_scale_max_const_duration": _whole(0),
-    "min_kld_scale": NOT_NEGATIVE,
-    "max_kld_scale": NOT_NEGATIVE,
-    "epochs": _whole(0),
-    "model_save_interval": _whole(1),
-    "save_history": SWITCH,
-    "random_seed": _whole(0),
-    "device": Rule(
-        lambda v: _is_text(v) and re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", v),
-        '"auto", "cpu", "cuda" or "mps"',
-        is_text=True,
+# every constant of the scripts: what it may be, whether it may change when a run goes on, and what the page calls it
+TABLE = {
+    "mocap_file_path": Setting(TEXT),
+    "mocap_files": Setting(FILE_PAIRS, FIXED),
+    "mocap_valid_frame_ranges": Setting(FRAME_RANGES, FIXED, caption="frame ranges"),
+    "mocap_pos_scale": Setting(POSITIVE, FIXED),
+    "mocap_fps": Setting(
+        _or_none(Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")), FIXED
     ),
-    "precision": Rule(lambda v: v in ("float32", "bfloat16"), '"float32" or "bfloat16"', is_text=True),
-    "checkpoint_minutes": POSITIVE,
-    "resume": SWITCH,
-    "results_path": TEXT,
-    "export_formats": _or_none(FORMATS),
-    "export_root_motion": SWITCH,
-    "export_hold_feet": SWITCH,
-    "export_seq_index": _whole(0),
-    "export_seq_start": _whole(0),
-    "export_seq_length": _whole(1),
-    "export_mix_seq_start": _whole(0),
-    "export_sample_latent": SWITCH,
-    "export_walk_step": NOT_NEGATIVE,
-    "export_offset_amplitude": NUMBER,
-    "export_offset_seconds": POSITIVE,
-    "show_history": SWITCH,
-    "open_report": SWITCH,
-    "view_ele": NUMBER,
-    "view_azi": NUMBER,
-    "view_line_width": POSITIVE,
-    "view_size": Rule(lambda v: _is_number(v) and 0.5 <= v <= 10, "inches from 0.5 to 10"),
+    "mocap_up_axis": Setting(_or_none(AXIS)),
+    "mocap_take": Setting(_or_none(TEXT), FIXED),
+    "fbx_backend": Setting(Rule(("builtin", "sdk").__contains__, '"builtin" or "sdk"', is_text=True)),
+    "mocap_loss_weights_file": Setting(_or_none(TEXT), FIXED),
+    "latent_dim": Setting(_whole(1), FIXED, caption="numbers of a latent code"),
+    "sequence_length": Setting(_whole(1), FIXED, caption="frames of a window"),
+    "ae_rnn_layer_count": Setting(_whole(1), FIXED, caption="LSTM layers"),
+    "ae_rnn_layer_size": Setting(_whole(1), FIXED, caption="LSTM size"),
+    "ae_rnn_bidirectional": Setting(SWITCH, FIXED),
+    "ae_dense_layer_sizes": Setting(SIZES, FIXED, caption="dense layers"),
+    "save_weights": Setting(SWITCH),
+    "load_weights": Setting(SWITCH),
+    "encoder_weights_file": Setting(TEXT),
+    "decoder_weights_file": Setting(TEXT),
+    "decoder1_weights_file": Setting(TEXT),
+    "decoder2_weights_file": Setting(TEXT),
+    "sequence_offset": Setting(_whole(1), FIXED, caption="frames from one window to the next"),
+    "batch_size": Setting(_whole(1), FIXED, caption="windows of a step"),
+    "test_percentage": Setting(SHARE, FIXED, caption="held-out share"),
+    "initial_weights": Setting(
+        Rule(("regression", "noise").__contains__, '"regression" or "noise"', is_text=True),
+        SILENT,
+        caption="initial weights",
+    ),
+    "schedule": Setting(
+        Rule(("inverse", "step").__contains__, '"inverse" or "step"', is_text=True),
+        FIXED,
+        caption="learning rate falls",
+    ),
+    "layerwise_rates": Setting(SWITCH, FIXED, caption="layer-wise learning rates"),
+    "augment_heading": Setting(SWITCH, caption="turned windows"),
+    "augment_mirror": Setting(SWITCH, caption="mirrored windows"),
+    "ae_learning_rate": Setting(POSITIVE, caption="learning rate"),
+    "ae_norm_loss_scale": Setting(NOT_NEGATIVE),
+    "ae_pos_loss_scale": Setting(NOT_NEGATIVE),
+    "ae_quat_loss_scale": Setting(NOT_NEGATIVE),
+    "kld_scale_cycle_duration": Setting(_whole(1)),
+    "kld_scale_min_const_duration": Setting(_whole(0)),
+    "kld_scale_max_const_duration": Setting(_whole(0)),
+    "min_kld_scale": Setting(NOT_NEGATIVE),
+    "max_kld_scale": Setting(NOT_NEGATIVE),
+    "epochs": Setting(_whole(0)),
+    "model_save_interval": Setting(_whole(1)),
+    "save_history": Setting(SWITCH),
+    "random_seed": Setting(_whole(0), FIXED, caption="random seed"),
+    "device": Setting(
+        Rule(
+            lambda v: _is_text(v) and re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", v),
+            '"auto", "cpu", "cuda" or "mps"',
+            is_text=True,
+        )
+    ),
+    "precision": Setting(Rule(lambda v: v in ("float32", "bfloat16"), '"float32" or "bfloat16"', is_text=True)),
+    "checkpoint_minutes": Setting(POSITIVE),
+    "resume": Setting(SWITCH, SILENT),
+    "results_path": Setting(TEXT, SILENT),
+    "export_formats": Setting(_or_none(FORMATS)),
+    "export_root_motion": Setting(SWITCH),
+    "export_hold_feet": Setting(SWITCH),
+    "export_seq_index": Setting(_whole(0)),
+    "export_seq_start": Setting(_whole(0)),
+    "export_seq_length": Setting(_whole(1)),
+    "export_mix_seq_start": Setting(_whole(0)),
+    "export_sample_latent": Setting(SWITCH),
+    "export_walk_step": Setting(NOT_NEGATIVE),
+    "export_offset_amplitude": Setting(NUMBER),
+    "export_offset_seconds": Setting(POSITIVE),
+    "show_history": Setting(SWITCH),
+    "open_report": Setting(SWITCH),
+    "view_ele": Setting(NUMBER),
+    "view_azi": Setting(NUMBER),
+    "view_line_width": Setting(POSITIVE),
+    "view_size": Setting(Rule(lambda v: _is_number(v) and 0.5 <= v <= 10, "inches from 0.5 to 10")),
 }
-PATHS = [name for name in RULES if name.endswith(("_path", "_weights_file"))]
+OF_ONE_SCRIPT = {
+    *("decoder_weights_file", "decoder1_weights_file", "decoder2_weights_file", "export_mix_seq_start"),
+    *("export_walk_step", "export_offset_amplitude", "export_offset_seconds"),
+}
+PATHS = [name for name in TABLE if name.endswith(("_path", "_weights_file"))]
 
 
 def constants_of(namespace, script_path):
-    """The constants among a script's globals(), in their order. Raises InputError if one that it reads is missing."""
-    source = Path(script_path).read_text(encoding="utf-8")
-    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
-    missing = [node.id for node in names if node.id in RULES and node.id not in namespace]
+    """The constants among a script's globals(), in their order. Raises InputError for one that is misspelt or gone."""
+    functions = [value.__code__ for value in namespace.values() if isinstance(value, types.FunctionType)]
+    used = {name for code in functions for name in code.co_names}
+    missing = [name for name in TABLE if name not in namespace and (name in used or name not in OF_ONE_SCRIPT)]
+    for name, value in namespace.items():
+        if name.islower() and not name.startswith("_") and isinstance(value, PLAIN) and name not in TABLE:
+            nearest = difflib.get_close_matches(name, missing or TABLE, n=1, cutoff=0.0)[0]
+            raise InputError(f"{Path(script_path).name}: there is no constant {name!r}; is it a misspelt {nearest!r}?")
     if missing:
-        own = [name for name in namespace if name.islower() and name not in RULES]
-        nearest = difflib.get_close_matches(missing[0], own, n=1)
-        advice = f"is {nearest[0]!r} a misspelling of it?" if nearest else "add the line again."
-        raise InputError(f"{Path(script_path).name} has no constant {missing[0]} any more; {advice}")
-    return {name: namespace[name] for name in namespace if name in RULES}
+        raise InputError(f"{Path(script_path).name} has no constant {missing[0]} any more; add the line again.")
+    return {name: namespace[name] for name in namespace if name in TABLE}
 
 
 def configure(namespace, arguments, script_path, description):
     """Apply `--name=value` arguments to the constants in a script's globals() and check them all.
 
-    Prints and returns the effective settings, a dict; `--help` prints the description and ends the script.
-    Raises InputError naming the constant, what was found and what was expected.
+    Sets them in the namespace, prints them and returns them as a dict; `--help` prints the description and ends the
+    script.     Raises InputError naming the constant, what was found and what was expected.
     """
     constants = constants_of(namespace, script_path)
     if any(argument in ("-h", "--help") for argument in arguments):
@@ -186,12 +217,13 @@ def configure(namespace, arguments, script_path, description):
     for name in overrides.keys() & set(PATHS):
         if overrides[name] is not None and Path.cwd() != script_folder:
             overrides[name] = str(Path.cwd() / Path(overrides[name]).expanduser())
+    namespace.update(overrides)
     return constants | overrides
 
 
 def check(name, value):
     """Raise InputError if a constant's value is not of the kind it has to be."""
-    rule = RULES[name]
+    rule = TABLE[name].rule
     if not rule.fits(value):
         raise InputError(f"{name} = {_shown(value)}: expected {rule.expected}.")
 
@@ -219,9 +251,7 @@ def _parse_override(argument, constants):
     if name not in constants:
         nearest = difflib.get_close_matches(name, constants, n=1, cutoff=0.0)[0]
         raise InputError(f"there is no setting named {_shown(name)}; the nearest is {nearest!r}. --help lists all.")
-    if len(text) > MAX_VALUE_LENGTH:
-        raise InputError(f"--{name}: the value is longer than {MAX_VALUE_LENGTH} characters.")
-    return name, _parse_value(text, RULES[name].is_text)
+    return name, _parse_value(text, TABLE[name].rule.is_text)
 
 
 def _parse_value(text, is_text):

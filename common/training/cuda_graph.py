@@ -13,27 +13,29 @@ WARM_UP = 3  # steps before one is recorded, of them at least one of the same si
 class CudaGraph:
     """A step on CUDA, recorded once as a graph and replayed: one launch instead of some thousand.
 
-    A graph reads and writes fixed places in memory, so every batch is copied there; the last, smaller batch of an epoch
+    `step` takes tensors, and tuples of tensors and of what stays the same, and returns losses {name: 0-d tensor}. A
+    graph reads and writes fixed places in memory, so every input is copied there; the last, smaller batch of an epoch
     has a graph of its own.
     """
 
-    def __init__(self, run):
-        self.run, self.calls, self.graphs = run, collections.Counter(), {}
+    def __init__(self, step):
+        self.step, self.calls, self.graphs = step, collections.Counter(), {}
 
     def __call__(self, *inputs):
-        size = len(inputs[0])
+        values = tensors_of(inputs)
+        size = tuple(value.shape for value in values)
         if size not in self.calls or self.calls.total() < WARM_UP:
             self.calls[size] += 1
             return self._warm_up(inputs)
         if size not in self.graphs:
             self.graphs[size] = self._record(inputs)
         if self.graphs[size] is None:
-            return self.run(*inputs)
+            return self.step(*inputs)
         graph, places, losses = self.graphs[size]
-        for place, value in zip(places, inputs, strict=True):
+        for place, value in zip(places, values, strict=True):
             place.copy_(value)
         graph.replay()
-        return losses.clone()
+        return {name: loss.clone() for name, loss in losses.items()}
 
     def _warm_up(self, inputs):
         """A step on a stream of its own, for what CUDA's libraries set up at first use, also of another batch size, and
@@ -42,20 +44,37 @@ class CudaGraph:
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*capturable")  # Adam is about to be recorded
-            losses = self.run(*inputs)
+            losses = self.step(*inputs)
         torch.cuda.current_stream().wait_stream(stream)
         return losses
 
     def _record(self, inputs):
         """The graph, its places and its losses; None where this torch or driver cannot record the step."""
-        places = [value.clone() for value in inputs]
+        places = copy_of(inputs)
         try:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
-                losses = self.run(*places)
+                losses = self.step(*places)
         except RuntimeError as error:
             if devices.out_of_memory(error):
                 raise
             console.note(f"a step cannot be recorded here, which makes it slower: {str(error).splitlines()[0]}")
             return None
-        return graph, places, losses
+        return graph, tensors_of(places), losses
+
+
+def tensors_of(inputs):
+    """The tensors in nested tuples, in order."""
+    if isinstance(inputs, torch.Tensor):
+        return [inputs]
+    return [tensor for part in inputs for tensor in tensors_of(part)] if isinstance(inputs, tuple) else []
+
+
+def copy_of(inputs):
+    """Nested tuples with copies of their tensors."""
+    if isinstance(inputs, torch.Tensor):
+        return inputs.clone()
+    if not isinstance(inputs, tuple):
+        return inputs
+    parts = [copy_of(part) for part in inputs]
+    return type(inputs)(*parts) if hasattr(inputs, "_fields") else tuple(parts)

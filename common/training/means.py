@@ -5,21 +5,30 @@ from common.runtime import parallel
 import torch
 
 
-class RunningMean:
-    """Means of several losses over an epoch, weighted by batch size, read from the device once."""
+class Means:
+    """Means of losses by name, weighted by how many windows they are of, and read from the device once."""
 
-    def __init__(self, loss_count, device):
-        self.total, self.count = torch.zeros(loss_count, device=device), 0.0
+    def __init__(self, sums=None, count=0.0):
+        self.sums, self.count = dict(sums or {}), count
 
     def add(self, losses, count):
-        self.total = self.total + losses * count
+        """Add losses {name: 0-d tensor} that are means over `count` windows."""
+        for name, loss in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + loss.detach() * count
         self.count += count
 
-    def sums(self):
-        """The losses and the counts, added up over all processes."""
-        return parallel.add_up(self.total.clone()), parallel.add_up(torch.tensor(self.count).to(self.total))
+    def over_processes(self):
+        """The same Means over the windows of all processes."""
+        if not self.sums:
+            return Means()
+        names, sums = list(self.sums), torch.stack(list(self.sums.values()))
+        count = parallel.add_up(torch.tensor(float(self.count)).to(sums))
+        return Means(dict(zip(names, parallel.add_up(sums).unbind(), strict=True)), float(count))
 
     def means(self):
-        """A list of floats, over the batches of all processes; empty where nothing was added."""
-        total, count = self.sums()
-        return (total / count).tolist() if count else []
+        """The means over the windows of all processes, {name: float}; empty where nothing was added."""
+        whole = self.over_processes()
+        if not whole.count:
+            return {}
+        sums = torch.stack(list(whole.sums.values()))
+        return dict(zip(whole.sums, (sums / whole.count).tolist(), strict=True))

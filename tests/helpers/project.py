@@ -28,6 +28,7 @@ TINY = {
     "ae_rnn_layer_size": 6,
     "ae_dense_layer_sizes": [10],
     "model_save_interval": 1,
+    "initial_weights": "noise",  # the warm start takes longer than such a training
     "export_seq_start": 10,
     "export_seq_length": 40,
     "export_mix_seq_start": 0,

@@ -113,7 +113,7 @@ def joint_weights(mean, offsets, parents):
 def sample(windows, generator, turned=True):
     """Training windows of both dancers [(W, L, D)] in order of time: as they are, and again changed at random, as far
     as the training changes them; or, unless `turned`, again in a mirror only."""
-    chosen, changes = sampled(windows), windows.changes
+    chosen, changes = sampled(windows), windows.augmentation
     changed = changes is not None and (changes.mirrors or (turned and changes.turns))
     chances = [None, *(_surely_changed(chosen, generator, turned) for _ in range(CHANGED if changed else 0))]
     found = [[windows.gather(dancer, chosen, chance).cpu() for chance in chances] for dancer in (0, 1)]
@@ -127,7 +127,7 @@ def sampled(windows):
 
 def _surely_changed(windows, generator, turned):
     """Chances that leave no window as it is."""
-    chance = torch.randn(len(windows), augment.DRAWS, generator=generator)
+    chance = torch.randn(len(windows), augment.Augmentation.DRAWS, generator=generator)
     chance[:, 2:] = chance[:, 2:].abs()
     if not turned:
         chance[:, 2] = -1

@@ -34,15 +34,6 @@ PARTS = 16  # times as many windows teach the decoder's dense layer
 LEARNT = 800  # steps that a dense layer learns for
 
 
-def note_rates(layerwise_rates):
-    """Say so where the steps of a training will be too large for this start."""
-    if not layerwise_rates:
-        console.note(
-            'layerwise_rates = False takes steps that are too large for initial_weights = "regression", which it '
-            'unlearns. Use layerwise_rates = True, or initial_weights = "noise" with ae_learning_rate = 1e-4.'
-        )
-
-
 def translation(encoder, decoder, windows, generator):
     """Start as dancer 2's most likely answer to dancer 1's movement, as response_regression finds it.
 
