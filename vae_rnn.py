@@ -20,6 +20,9 @@ import torch
 mocap_file_path = "data/mocap"
 mocap_files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]]  # pairs: dancer 1, dancer 2; or as .bvh
 mocap_valid_frame_ranges = [[[0, -1]]]  # per pair: [start, end), -1 means to the last frame
+# the published recording, once its files are in data/mocap:
+# mocap_files = [["Jason_Take4.fbx", "Sherise_Take4.fbx"]]
+# mocap_valid_frame_ranges = [[[490, 30679]]]
 mocap_pos_scale = 1.0  # to centimetres: of BVH files' units; FBX files state theirs, which is applied before
 mocap_fps = None  # None: the files' own
 mocap_up_axis = None  # None: found at load; or "X", "Y", "Z"
@@ -36,8 +39,8 @@ ae_rnn_bidirectional = True
 ae_dense_layer_sizes = [512]
 save_weights = True
 load_weights = False
-encoder_weights_file = "results/weights/encoder_weights_epoch_600"
-decoder_weights_file = "results/weights/decoder_weights_epoch_600"
+encoder_weights_file = "results/weights/encoder_weights_best"
+decoder_weights_file = "results/weights/decoder_weights_best"
 
 # training
 sequence_offset = 2  # frames from one window to the next
@@ -46,18 +49,21 @@ test_percentage = 0.2  # the end of every frame range is held out
 initial_weights = "regression"  # a warm start: weights set by regression before the first step; or "noise"
 schedule = "inverse"  # the learning rate falls as 1 / (1 + epoch / 10); or "step", × 0.316 every 100 epochs
 layerwise_rates = True  # every parameter tensor has a learning rate of its own, relative to ae_learning_rate
-ae_learning_rate = 1e-5
+ae_learning_rate = 1e-4
 augment_heading = True  # half of the windows are turned, both dancers by the same angle
 augment_mirror = False  # half of the windows are mirrored, left and right swapped
 ae_norm_loss_scale = 0.1
 ae_pos_loss_scale = 0.1  # per centimetre
-ae_quat_loss_scale = 30.0  # per radian, of half the angle
+ae_quat_loss_scale = 1.0  # per radian, of half the angle
+ae_kld_loss_scale = 0.0  # not used: the cycle below sets the weight of the KL
 kld_scale_cycle_duration = 100  # epochs
 kld_scale_min_const_duration = 20
 kld_scale_max_const_duration = 20
 min_kld_scale = 0.0
 max_kld_scale = 0.1
 epochs = 600  # 0 with load_weights = True only exports
+keep_best = True  # the weights with the smallest held-out error are kept, and what follows is made with them
+stop_after = 20  # epochs without a smaller held-out error end the training; None: never
 model_save_interval = 50  # epochs
 checkpoint_minutes = 10  # at the latest, everything that is needed to go on is saved again
 resume = False  # True: go on with the run in results_path where it stopped
@@ -74,7 +80,7 @@ export_hold_feet = True  # generated motion leaves that path as far as standing 
 export_seq_index = 0  # which pair
 export_seq_start = 1000  # frames
 export_seq_length = 1000
-export_mix_seq_start = 500  # the second stretch of the cross-fade
+export_mix_seq_start = 2000  # the second stretch of the cross-fade
 export_sample_latent = False  # draw latent codes instead of taking their means
 export_walk_step = 1.0  # speed of the random walk; 1 is as fast as the recording's own codes
 export_offset_amplitude = 0.5  # of the sine on the latent codes, which lie between -1 and 1
@@ -119,8 +125,8 @@ def train(nets, windows, joint_weights, evaluator, run, page):
     loop = training.Loop(windows, batch_size, run.generator, run.stop)
     run.restore(optimiser, loop)  # nothing, unless resume = True
     if layerwise_rates and not resume:
-        probes = ((*windows.augmented(batch), batch.randn(latent_dim)) for batch in loop.probes())
-        optimiser.find_rates(compute_losses(nets, *probe, 0.0, joint_weights)["total"] for probe in probes)
+        probes = (windows.draw(batch, latent_dim) for batch in loop.probes())
+        optimiser.find_rates(compute_losses(nets, *probe, 0.0, joint_weights) for probe in probes)
     parallel_nets = runtime.parallel.distribute(nets)
     number_format = runtime.devices.precision(precision, loop.device)
 
@@ -134,29 +140,39 @@ def train(nets, windows, joint_weights, evaluator, run, page):
         optimiser.step()
         return losses
 
+    if run.best.epoch is None:
+        run.best.offer(nets, 0, test(nets, windows, joint_weights, loop, 0.0)[1], 0.0)
     for epoch in loop.epochs(epochs):
         optimiser.set_epoch(epoch)
         kld_cycle = kld_scale_cycle_duration, kld_scale_min_const_duration, kld_scale_max_const_duration
         kld_scale = loop.scalar(model.losses.kld_scale(epoch, *kld_cycle, min_kld_scale, max_kld_scale))
         for batch in loop.batches():  # ends early on Ctrl-C; an epoch that was stopped goes on where it stood
-            source, target = windows.augmented(batch)
-            losses = train_step(source, target, batch.randn(latent_dim), kld_scale, batch.share)
+            losses = train_step(*windows.draw(batch, latent_dim), kld_scale, batch.share)
             loop.train_losses.add(losses, len(batch))
             if run.checkpoint_is_due(loop):
                 run.save_checkpoint(nets, optimiser, loop)
-        test_losses = training.Means()
-        with torch.no_grad():
-            for batch in loop.test_batches():
-                source, target = windows.recorded(batch)
-                losses = compute_losses(nets, source, target, None, kld_scale, joint_weights)
-                test_losses.add(losses, len(batch))
+        test_losses, validation_losses = test(nets, windows, joint_weights, loop, kld_scale)
         if loop.stopped:
             break
-        run.history.add(loop.end_epoch(), test_losses.means(), evaluator.errors(conversions(nets)))
+        run.history.add(loop.end_epoch(), test_losses, evaluator.errors(conversions(nets)))
         runtime.console.line(run.history.log_line(loop.seconds()))
+        run.best.offer(nets, epoch + 1, validation_losses, kld_scale)
+        if run.best.stops_paying(stop_after):
+            break
         if run.save_is_due(epoch):
             save(nets, optimiser, loop, run, page)
     save(nets, optimiser, loop, run, page, last=True)
+
+
+@torch.no_grad()
+def test(nets, windows, joint_weights, loop, kld_scale):
+    """Mean losses of the held-out part, and of its half that chooses the best weights."""
+    held_out, validation = training.Means(), training.Means()
+    for batch, validates in loop.test_batches():
+        losses = compute_losses(nets, *windows.recorded(batch), None, kld_scale, joint_weights)
+        held_out.add(losses, len(batch))
+        validation.add(losses, len(batch) if validates else 0)
+    return held_out.means(), validation.means()
 
 
 def save(nets, optimiser, loop, run, page, last=False):
@@ -166,7 +182,7 @@ def save(nets, optimiser, loop, run, page, last=False):
         return  # process 0 writes for all
     if save_weights:
         with run.writing(last):
-            results.save_weights(nets, run.folder / "weights", len(run.history), keep=loop.batch > 0)
+            results.save_weights(nets, run.folder / "weights", len(run.history), run.best.weights, loop.batch > 0)
     if save_history:
         with run.writing(last):
             run.history.save(run.folder / "histories", epochs)
@@ -176,10 +192,9 @@ def save(nets, optimiser, loop, run, page, last=False):
 
 def make_clips(nets, duet, epoch):
     """Name and motion of each exported clip: recordings, prediction, latent experiments."""
-    frame_count, generate = duet.pairs[export_seq_index][0].frame_count, model.generate
-    start, length = results.clip_range(export_seq_start, export_seq_length, frame_count)
-    mix_start, _ = results.clip_range(export_mix_seq_start, length, frame_count, keep_length=True)
-    clips, mixed = (duet.clips(export_seq_index, first, first + length) for first in (start, mix_start))
+    generate = model.generate
+    clips, start, length = duet.cut(export_seq_index, export_seq_start, export_seq_length)
+    mixed, mix_start, _ = duet.cut(export_seq_index, export_mix_seq_start, length, keep_length=True)
     for dancer, clip in enumerate(clips, 1):
         yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
     codes = generate.encode_clip(nets["encoder"], clips[0], sequence_length, export_sample_latent)
@@ -212,7 +227,7 @@ def main():
         run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
         nets = make_models(duet.pose_dims)
         windows = dataset.Windows(duet, [1], sequence_length, sequence_offset, where, augment_heading, augment_mirror)
-        evaluator = evaluation.Evaluation(duet, sequence_length)
+        evaluator = evaluation.Evaluation(duet, sequence_length, keep_best)
 
     files = [here / encoder_weights_file, here / decoder_weights_file]
     run.begin(nets, windows, files, training.warm_start.translation)
@@ -224,9 +239,10 @@ def main():
         runtime.parallel.leave()  # from here on there is one process
         if run.stop.clips:
             with runtime.console.stage("export"):
-                run.export(make_clips(nets, duet, len(run.history)), export_formats, fbx_backend, export_root_motion)
+                epoch = run.use_best(nets)
+                run.export(make_clips(nets, duet, epoch), export_formats, fbx_backend, export_root_motion)
             with runtime.console.stage("measure"):
-                page.finish(conversions(nets), len(run.history))
+                page.finish(conversions(nets), epoch)
         run.end()
     if open_report:
         page.open()

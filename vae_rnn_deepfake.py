@@ -20,6 +20,9 @@ import torch
 mocap_file_path = "data/mocap"
 mocap_files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]]  # pairs: dancer 1, dancer 2; or as .bvh
 mocap_valid_frame_ranges = [[[0, -1]]]  # per pair: [start, end), -1 means to the last frame
+# the published recording, once its files are in data/mocap:
+# mocap_files = [["Jason_Take4.fbx", "Sherise_Take4.fbx"]]
+# mocap_valid_frame_ranges = [[[490, 30679]]]
 mocap_pos_scale = 1.0  # to centimetres: of BVH files' units; FBX files state theirs, which is applied before
 mocap_fps = None  # None: the files' own
 mocap_up_axis = None  # None: found at load; or "X", "Y", "Z"
@@ -28,7 +31,7 @@ fbx_backend = "builtin"  # or "sdk", Autodesk's bindings
 mocap_loss_weights_file = None  # JSON with a weight per joint, see data/configs
 
 # model
-latent_dim = 64
+latent_dim = 32
 sequence_length = 64  # frames
 ae_rnn_layer_count = 2
 ae_rnn_layer_size = 256
@@ -36,9 +39,9 @@ ae_rnn_bidirectional = True
 ae_dense_layer_sizes = [512]
 save_weights = True
 load_weights = False
-encoder_weights_file = "results/weights/encoder_weights_epoch_600"
-decoder1_weights_file = "results/weights/decoder1_weights_epoch_600"
-decoder2_weights_file = "results/weights/decoder2_weights_epoch_600"
+encoder_weights_file = "results/weights/encoder_weights_best"
+decoder1_weights_file = "results/weights/decoder1_weights_best"
+decoder2_weights_file = "results/weights/decoder2_weights_best"
 
 # training
 sequence_offset = 2  # frames from one window to the next
@@ -52,13 +55,16 @@ augment_heading = True  # half of the windows are turned, both dancers by the sa
 augment_mirror = False  # half of the windows are mirrored, left and right swapped
 ae_norm_loss_scale = 0.1
 ae_pos_loss_scale = 0.1  # per centimetre
-ae_quat_loss_scale = 30.0  # per radian, of half the angle
+ae_quat_loss_scale = 1.0  # per radian, of half the angle
+ae_kld_loss_scale = 0.0  # not used: the cycle below sets the weight of the KL
 kld_scale_cycle_duration = 100  # epochs
 kld_scale_min_const_duration = 20
 kld_scale_max_const_duration = 20
 min_kld_scale = 0.0
 max_kld_scale = 0.1
 epochs = 600  # 0 with load_weights = True only exports
+keep_best = True  # the weights with the smallest held-out error are kept, and what follows is made with them
+stop_after = 20  # epochs without a smaller held-out error end the training; None: never
 model_save_interval = 50  # epochs
 checkpoint_minutes = 10  # at the latest, everything that is needed to go on is saved again
 resume = False  # True: go on with the run in results_path where it stopped
@@ -125,8 +131,8 @@ def train(nets, windows, joint_weights, evaluator, run, page):
     loop = training.Loop(windows, batch_size, run.generator, run.stop)
     run.restore(optimiser, loop)  # nothing, unless resume = True
     if layerwise_rates and not resume:
-        probes = ((*windows.augmented(batch), batch.randn(2, latent_dim)) for batch in loop.probes())
-        optimiser.find_rates(compute_losses(nets, *probe, 0.0, joint_weights)["total"] for probe in probes)
+        probes = (windows.draw(batch, 2, latent_dim) for batch in loop.probes())
+        optimiser.find_rates(compute_losses(nets, *probe, 0.0, joint_weights) for probe in probes)
     parallel_nets = runtime.parallel.distribute(nets)
     number_format = runtime.devices.precision(precision, loop.device)
 
@@ -140,29 +146,39 @@ def train(nets, windows, joint_weights, evaluator, run, page):
         optimiser.step()
         return losses
 
+    if run.best.epoch is None:
+        run.best.offer(nets, 0, test(nets, windows, joint_weights, loop, 0.0)[1], 0.0)
     for epoch in loop.epochs(epochs):
         optimiser.set_epoch(epoch)
         kld_cycle = kld_scale_cycle_duration, kld_scale_min_const_duration, kld_scale_max_const_duration
         kld_scale = loop.scalar(model.losses.kld_scale(epoch, *kld_cycle, min_kld_scale, max_kld_scale))
         for batch in loop.batches():  # ends early on Ctrl-C; an epoch that was stopped goes on where it stood
-            dancer1, dancer2 = windows.augmented(batch)
-            losses = train_step(dancer1, dancer2, batch.randn(2, latent_dim), kld_scale, batch.share)
+            losses = train_step(*windows.draw(batch, 2, latent_dim), kld_scale, batch.share)
             loop.train_losses.add(losses, len(batch))
             if run.checkpoint_is_due(loop):
                 run.save_checkpoint(nets, optimiser, loop)
-        test_losses = training.Means()
-        with torch.no_grad():
-            for batch in loop.test_batches():
-                dancer1, dancer2 = windows.recorded(batch)
-                losses = compute_losses(nets, dancer1, dancer2, None, kld_scale, joint_weights)
-                test_losses.add(losses, len(batch))
+        test_losses, validation_losses = test(nets, windows, joint_weights, loop, kld_scale)
         if loop.stopped:
             break
-        run.history.add(loop.end_epoch(), test_losses.means(), evaluator.errors(conversions(nets)))
+        run.history.add(loop.end_epoch(), test_losses, evaluator.errors(conversions(nets)))
         runtime.console.line(run.history.log_line(loop.seconds()))
+        run.best.offer(nets, epoch + 1, validation_losses, kld_scale)
+        if run.best.stops_paying(stop_after):
+            break
         if run.save_is_due(epoch):
             save(nets, optimiser, loop, run, page)
     save(nets, optimiser, loop, run, page, last=True)
+
+
+@torch.no_grad()
+def test(nets, windows, joint_weights, loop, kld_scale):
+    """Mean losses of the held-out part, and of its half that chooses the best weights."""
+    held_out, validation = training.Means(), training.Means()
+    for batch, validates in loop.test_batches():
+        losses = compute_losses(nets, *windows.recorded(batch), None, kld_scale, joint_weights)
+        held_out.add(losses, len(batch))
+        validation.add(losses, len(batch) if validates else 0)
+    return held_out.means(), validation.means()
 
 
 def save(nets, optimiser, loop, run, page, last=False):
@@ -172,7 +188,7 @@ def save(nets, optimiser, loop, run, page, last=False):
         return  # process 0 writes for all
     if save_weights:
         with run.writing(last):
-            results.save_weights(nets, run.folder / "weights", len(run.history), keep=loop.batch > 0)
+            results.save_weights(nets, run.folder / "weights", len(run.history), run.best.weights, loop.batch > 0)
     if save_history:
         with run.writing(last):
             run.history.save(run.folder / "histories", epochs)
@@ -182,9 +198,8 @@ def save(nets, optimiser, loop, run, page, last=False):
 
 def make_clips(nets, duet, epoch):
     """Name and motion of each exported clip: the recordings, and each dancer's movement decoded as both dancers."""
-    takes, generate = duet.pairs[export_seq_index], model.generate
-    start, length = results.clip_range(export_seq_start, export_seq_length, takes[0].frame_count)
-    clips = duet.clips(export_seq_index, start, start + length)
+    generate, takes = model.generate, duet.pairs[export_seq_index]
+    clips, start, length = duet.cut(export_seq_index, export_seq_start, export_seq_length)
     for dancer, clip in enumerate(clips, 1):
         yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
     for conversion in conversions(nets):
@@ -210,7 +225,7 @@ def main():
         windows = dataset.Windows(
             duet, [0, 1], sequence_length, sequence_offset, where, augment_heading, augment_mirror
         )
-        evaluator = evaluation.Evaluation(duet, sequence_length)
+        evaluator = evaluation.Evaluation(duet, sequence_length, keep_best)
 
     files = [here / encoder_weights_file, here / decoder1_weights_file, here / decoder2_weights_file]
     run.begin(nets, windows, files, training.warm_start.deepfake)
@@ -222,9 +237,10 @@ def main():
         runtime.parallel.leave()  # from here on there is one process
         if run.stop.clips:
             with runtime.console.stage("export"):
-                run.export(make_clips(nets, duet, len(run.history)), export_formats, fbx_backend, export_root_motion)
+                epoch = run.use_best(nets)
+                run.export(make_clips(nets, duet, epoch), export_formats, fbx_backend, export_root_motion)
             with runtime.console.stage("measure"):
-                page.finish(conversions(nets), len(run.history))
+                page.finish(conversions(nets), epoch)
         run.end()
     if open_report:
         page.open()

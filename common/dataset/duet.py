@@ -13,6 +13,11 @@ from common.motion import quaternion
 
 import torch
 
+# Parts of every frame range. Of what is held out, the first half chooses the best weights and the second one tells how
+# good they are; no window lies in two parts.
+TRAINING, HELD_OUT, VALIDATION, REPORTED = "training", "held out", "validation", "reported"
+FEWEST = 4  # windows, half over each other, in a half of what is held out: with fewer, the whole does both
+
 
 class Stretch(typing.NamedTuple):
     """A frame range of a pair, and the first frame of it that is held out: `end` where none is."""
@@ -26,6 +31,20 @@ class Stretch(typing.NamedTuple):
     @property
     def frame_count(self):
         return self.end - self.start
+
+    @property
+    def middle(self):
+        """Halfway through what is held out."""
+        return self.border + (self.end - self.border) // 2
+
+    def part(self, name):
+        """The frames of one part, (first, end)."""
+        return {
+            TRAINING: (self.start, self.border),
+            HELD_OUT: (self.border, self.end),
+            VALIDATION: (self.border, self.middle),
+            REPORTED: (self.middle, self.end),
+        }[name]
 
 
 class Duet:
@@ -76,10 +95,21 @@ class Duet:
         anchor = inside[0] if inside else self.ranges[pair][0][0]
         return tuple(cut(take, start, end, anchor) for take in self.pairs[pair])
 
-    def held_out_clips(self, sequence_length):
-        """What is held out, [(clip1, clip2), ...], of every range that holds out a window."""
-        held_out = [stretch for stretch in self.stretches if stretch.end - stretch.border >= sequence_length]
-        return [self.clips(stretch.pair, stretch.border, stretch.end) for stretch in held_out]
+    def cut(self, pair, start, length, keep_length=False):
+        """A clip of both dancers, cut to what the takes have: ((clip1, clip2), start, length). A start beyond the takes
+        is moved back, and with `keep_length` so is one too near to their end."""
+        frame_count = self.pairs[pair][0].frame_count
+        if start >= frame_count or keep_length:
+            start = max(0, min(start, frame_count - length))
+        length = min(length, frame_count - start)
+        return self.clips(pair, start, start + length), start, length
+
+    def held_out_clips(self, sequence_length, part):
+        """One part of what is held out, [(clip1, clip2), ...], of every range in which it has room for a window."""
+        if not self.has_halves(sequence_length):
+            part = HELD_OUT
+        frames = [(stretch.pair, *stretch.part(part)) for stretch in self.stretches]
+        return [self.clips(*clip) for clip in frames if clip[2] - clip[1] >= sequence_length]
 
     def preview(self, sequence_length, length):
         """A stretch of `length` frames, or of what there is, for previews: (pair, start, end, whether it is held out).
@@ -133,14 +163,25 @@ class Duet:
         pairs = torch.tensor([stretch.pair for stretch in self.stretches])
         return torch.repeat_interleave(pairs, torch.tensor([stretch.frame_count for stretch in self.stretches]))
 
-    def window_starts(self, sequence_length, hop, held_out):
+    def window_starts(self, sequence_length, hop, part):
         """Where windows that lie in one part begin, every `hop` frames: [(stretch, starts among the N frames), ...]."""
+        if part in (VALIDATION, REPORTED) and not self.has_halves(sequence_length):
+            part = HELD_OUT
         starts = []
         for stretch in self.stretches:
-            first, last = (stretch.border, stretch.end) if held_out else (stretch.start, stretch.border)
+            first, last = stretch.part(part)
             frames = torch.arange(first, max(first, last - sequence_length + 1), hop)
             starts.append((stretch, frames - stretch.start + stretch.first))
         return starts
+
+    def has_halves(self, sequence_length):
+        """Whether each half of what is held out has windows enough to choose by, or to report."""
+        hop = max(1, sequence_length // 2)
+        counts = [], []
+        for stretch in self.stretches:
+            for half, (first, last) in enumerate((stretch.part(VALIDATION), stretch.part(REPORTED))):
+                counts[half].append(max(0, (last - first - sequence_length) // hop + 1))
+        return min(sum(count) for count in counts) >= FEWEST
 
 
 def windows_at(frames, starts, sequence_length):

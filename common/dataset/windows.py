@@ -7,7 +7,7 @@ import functools
 import typing
 
 from common.dataset.augment import Augmentation
-from common.dataset.duet import windows_at
+from common.dataset.duet import HELD_OUT, TRAINING, VALIDATION, windows_at
 from common.motion import kinematics, quaternion
 from common.runtime import console
 from common.runtime.errors import InputError
@@ -26,7 +26,8 @@ class WindowBatch(typing.NamedTuple):
 
 
 class Windows:
-    """Windows of both dancers at the same time, of the training part (`train`) and the held-out part (`test`).
+    """Windows of both dancers at the same time, of the training part (`train`) and the held-out part (`test`), of which
+    `validation` are those that choose the best weights.
 
     A window is the number of its first frame. Per dancer, `poses` holds all frames (N, D), `pos` the joint positions
     (N, 3·J) in cm of the `targets`, the dancers (0 or 1) whose movement is learnt, `offsets` the bones of every pair of
@@ -44,9 +45,9 @@ class Windows:
         self.pair_of_frame = duet.pair_of_frame().to(device)
         self.targets = targets
         self.device, self.frames = device, torch.arange(sequence_length, device=device)
-        self.train, self.test = (
+        self.train, self.test, self.validation = (
             torch.cat([starts for _, starts in duet.window_starts(sequence_length, sequence_offset, part)]).to(device)
-            for part in (False, True)
+            for part in (TRAINING, HELD_OUT, VALIDATION)
         )
         self.augmentation = None
         if augment_heading or augment_mirror:
@@ -60,11 +61,11 @@ class Windows:
     def pos(self):
         return [self._all_positions(dancer) if dancer in self.targets else None for dancer in (0, 1)]
 
-    def augmented(self, batch):
-        """Training windows of dancer 1 and of dancer 2, augmented: two WindowBatch. `batch` is a training.loop.Batch,
-        whose random numbers decide how; both dancers are changed alike."""
+    def draw(self, batch, *noise_shape):
+        """What a training step needs of a training.loop.Batch: windows of dancer 1 and of dancer 2, augmented (two
+        WindowBatch), and noise (B, *noise_shape). Both dancers are changed alike, by random numbers of their own."""
         draws = None if self.augmentation is None else batch.randn(self.augmentation.DRAWS)
-        return self._of(0, batch.windows, draws), self._of(1, batch.windows, draws)
+        return self._of(0, batch.windows, draws), self._of(1, batch.windows, draws), batch.randn(*noise_shape)
 
     def recorded(self, batch):
         """Windows of dancer 1 and of dancer 2 as they were recorded: two WindowBatch."""

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import typing
 
-from common.dataset.duet import windows_at
+from common.dataset.duet import TRAINING, windows_at
 from common.evaluation import metrics
 from common.mocap import without_namespace
 from common.motion import kinematics, quaternion
@@ -99,23 +99,14 @@ def _feet_and_front(take, start, end):
     return feet, forward_axis(positions, turned, feet, take.up_axis)
 
 
-def held_out_windows(duet, sequence_length):
-    """Windows of what is held out, one every half window, and one that ends with each stretch."""
-    return _windows(duet, sequence_length, max(1, sequence_length // 2), held_out=True)
-
-
-def training_windows(duet, sequence_length):
-    """Windows of what is trained on, more closely spaced, since what is learnt from them needs examples."""
-    return _windows(duet, sequence_length, max(1, sequence_length // 8), held_out=False)
-
-
-def _windows(duet, sequence_length, hop, held_out):
-    """Windows of one part of every frame range, and its last one. Raises nothing where there are none."""
-    spaced = duet.window_starts(sequence_length, hop, held_out)
-    every = duet.window_starts(sequence_length, 1, held_out)
-    starts = torch.cat(
-        [torch.cat((some, whole[-1:])).unique() for (_, some), (_, whole) in zip(spaced, every, strict=True)]
-    )
+def recorded_windows(duet, sequence_length, part):
+    """Windows of one part of every frame range, one every half window, and the last one. Those of the training part are
+    more closely spaced, since what is learnt from them needs examples. There may be none."""
+    hop = max(1, sequence_length // (8 if part == TRAINING else 2))
+    spaced = duet.window_starts(sequence_length, hop, part)
+    last = duet.window_starts(sequence_length, 1, part)
+    both = zip(spaced, last, strict=True)
+    starts = torch.cat([torch.cat((some, every[-1:])).unique() for (_, some), (_, every) in both])
     if len(starts) > MOST_WINDOWS:
         starts = starts[np.linspace(0, len(starts) - 1, MOST_WINDOWS).astype(int)]
     pairs = duet.pair_of_frame()[starts]

@@ -8,8 +8,9 @@ import json
 import math
 from pathlib import Path
 
+from common.dataset.duet import HELD_OUT, REPORTED, TRAINING
 from common.evaluation import clip_metrics, dancer_classifier, metrics, partners, summary
-from common.evaluation.baselines import describe_dancer, held_out_windows, prediction_errors, training_windows
+from common.evaluation.baselines import describe_dancer, prediction_errors, recorded_windows
 from common.model import generate
 from common.runtime import files, parallel
 
@@ -25,14 +26,17 @@ class Evaluation:
     Of several processes, process 0 alone measures. No random state is touched.
     """
 
-    def __init__(self, duet, sequence_length):
-        self.held_out = ()
+    def __init__(self, duet, sequence_length, keep_best=False):
+        """With `keep_best` the weights are chosen by one half of what is held out, and figures are of the other one."""
+        self.held_out = self.reported = ()
         if parallel.rank() > 0:
             return
         self.duet, self.length = duet, sequence_length
         self.dancers = [describe_dancer(duet, dancer) for dancer in (0, 1)]
-        self.held_out = held_out_windows(duet, sequence_length)
-        self.training = training_windows(duet, sequence_length)
+        self.part = REPORTED if keep_best else HELD_OUT
+        self.held_out = recorded_windows(duet, sequence_length, HELD_OUT)  # of every epoch's errors
+        self.reported = recorded_windows(duet, sequence_length, self.part)  # of the figures
+        self.training = recorded_windows(duet, sequence_length, TRAINING)
 
     def errors(self, conversions):
         """Mean errors of the moving joints in the held-out windows, in degrees and in cm, over the conversions that
@@ -55,12 +59,12 @@ class Evaluation:
             "training_seconds": self.duet.training_seconds,
             "rows": [],
         }
-        if len(self.held_out):
-            clips = self.duet.held_out_clips(self.length)
+        if len(self.reported):
+            clips = self.duet.held_out_clips(self.length, self.part)
             whole = clip_metrics.generate_stretches(clips, conversions, self.length)
             measures["rows"] = [self._row(conversion, conversions, whole) for conversion in conversions]
             if generate.compared(conversions) != conversions:
-                known = self.dancers, self.held_out, self.training
+                known = self.dancers, self.reported, self.training
                 measures["conversion"] = dancer_classifier.figures(*known, conversions, whole)
             answers = [way[:2] for way in generate.compared(conversions) if way.target == 1]
             measures["duet"] = partners.measure(self.dancers, whole, answers[0]) if answers else None
@@ -82,7 +86,7 @@ class Evaluation:
         }
         is_compared = conversion in generate.compared(conversions)
         if is_compared:
-            errors = self._errors(conversion, self.held_out)
+            errors = self._errors(conversion, self.reported)
             row["figures"] = [*_error_figures(errors, self._baselines(source, target), dancer.moving)]
             row["per_joint"] = _per_joint(errors)
             row["training"] = self._training_errors(conversion)
@@ -92,18 +96,18 @@ class Evaluation:
     def _baselines(self, source, target):
         """Errors of what needs no model, by name."""
         dancer, still = self.dancers[target], self.dancers[target].mean_pose
-        motions = {f"{MEAN_POSE} {target + 1}": still.expand_as(self.held_out.rotations(target))}
+        motions = {f"{MEAN_POSE} {target + 1}": still.expand_as(self.reported.rotations(target))}
         if source != target and self.dancers[source].names == dancer.names:
-            motions[f"{COPY} {source + 1}"] = self.held_out.rotations(source)
+            motions[f"{COPY} {source + 1}"] = self.reported.rotations(source)
         return {
-            name: prediction_errors(rotations, self.held_out, target, dancer) for name, rotations in motions.items()
+            name: prediction_errors(rotations, self.reported, target, dancer) for name, rotations in motions.items()
         }
 
     def _training_errors(self, conversion):
         """The main errors on as many training windows as are held out: far smaller ones say that it learns by heart."""
         if not len(self.training):
             return None
-        chosen = np.linspace(0, len(self.training) - 1, min(len(self.held_out), len(self.training))).astype(int)
+        chosen = np.linspace(0, len(self.training) - 1, min(len(self.reported), len(self.training))).astype(int)
         errors = self._errors(conversion, self.training.some(chosen))
         moving = errors.dancer.moving
         return {"degrees": errors.degrees(moving), "centimetres": errors.centimetres(moving)}

@@ -13,10 +13,10 @@ from common.runtime.errors import InputError
 import numpy as np
 import torch
 
-NEEDED = {"script", "settings", "nets", "optimiser", "loop", "history", "random"}
+NEEDED = {"script", "settings", "nets", "optimiser", "loop", "history", "best", "random"}
 
 
-def save(path, script, config, nets, optimiser, loop, history):
+def save(path, script, config, nets, optimiser, loop, history, best):
     """Write the checkpoint of a script's training, in place of the one before. All processes take part; process 0
     writes. Raises OSError, or InputError where a loss was no number; the one before is then still there."""
     state = {
@@ -26,6 +26,7 @@ def save(path, script, config, nets, optimiser, loop, history):
         "optimiser": _on_cpu(optimiser.state()),
         "loop": _on_cpu(loop.state()),
         "history": history.rows,
+        "best": best.state(),
         "random": _random_state(loop.generator, loop.device),
     }
     if parallel.rank() == 0:

@@ -26,11 +26,3 @@ def export_clip(take, folder, name, endings, fbx_backend, view):
     for ending in endings:
         save_mocap(take, folder / f"{name}{ending}", fbx_backend)
     console.line(f"{name} (.gif, {', '.join(endings)}): {time.perf_counter() - start:.1f} s")
-
-
-def clip_range(start, length, frame_count, keep_length=False):
-    """A clip cut to what the take has, (start, length); a start beyond the take is moved back, and with `keep_length`
-    so is one too near to its end."""
-    if start >= frame_count or keep_length:
-        start = max(0, min(start, frame_count - length))
-    return start, min(length, frame_count - start)

@@ -11,7 +11,7 @@ from common.results.history import History
 from common.results.preview import Preview
 from common.runtime import console, devices, interrupt, parallel, settings
 from common.runtime.errors import InputError
-from common.training import seed_everything
+from common.training import BestWeights, seed_everything
 
 
 class Run:
@@ -24,7 +24,7 @@ class Run:
         """All random state is fixed by the setting random_seed; `generator` is that of what the training draws."""
         self.folder, self.config, self.script = Path(path), config, script
         self.generator = seed_everything(config["random_seed"])
-        self.stop, self.history = interrupt.Stop(), History()
+        self.stop, self.history, self.best = interrupt.Stop(), History(), BestWeights(config["keep_best"])
         self.view = [config[name] for name in ("view_ele", "view_azi", "view_line_width", "view_size")]
         self.preview = Preview(duet, config["sequence_length"], self.view, self.folder / "anims")
         self.recording = duet.pairs[0][0].path
@@ -81,6 +81,7 @@ class Run:
         within = f" and {loop.batch} batches of the next" if loop.batch else ""
         console.line(f"going on after {loop.epoch} epochs{within}")
         self.history = History(self.before["history"])
+        self.best.load_state(self.before["best"])
 
     @contextlib.contextmanager
     def opened(self, nets):
@@ -110,7 +111,9 @@ class Run:
         """Write what the training needs to go on. All processes take part. Raises InputError where a loss was no
         number: the checkpoint before is then still there."""
         with self.writing(last):
-            checkpoint.save(self.checkpoint_file, self.script, self.config, nets, optimiser, loop, self.history)
+            checkpoint.save(
+                self.checkpoint_file, self.script, self.config, nets, optimiser, loop, self.history, self.best
+            )
         self.saved_at = time.monotonic()
 
     def interruptible(self):
@@ -138,6 +141,14 @@ class Run:
 
     # -----------------------------------------------------------------------------------------------------------------
     # its end
+
+    def use_best(self, nets):
+        """Give the nets the best weights of this run, if it kept any; returns after how many epochs these were."""
+        self.best.use(nets)
+        if not self.best.weights:
+            return len(self.history)
+        console.line(f"the best weights are those after epoch {self.best.epoch}: what follows is made with them")
+        return self.best.epoch
 
     def export(self, clips, formats, fbx_backend, root_motion):
         """Write clips (name, Mocap), any iterable of them, as GIF and as motion files of the formats asked for, or of

@@ -11,12 +11,15 @@ from common.runtime.files import whole_file
 import torch
 
 
-def save_weights(models, folder, epoch, keep=False):
-    """Write each model's parameters as <name>_weights_epoch_<epoch>, or keep the files of that name that are there."""
-    for name, model in models.items():
+def save_weights(nets, folder, epoch, best=None, keep=False):
+    """Write each net's parameters as <name>_weights_epoch_<epoch>, or keep the files of that name that are there; and
+    the best ones {name: state_dict}, where there are any, as <name>_weights_best."""
+    for name, net in nets.items():
         path = Path(folder) / f"{name}_weights_epoch_{epoch}"
         if not (keep and path.exists()):
-            _save_state(model, path)
+            _save_state(net.state_dict(), path)
+    for name, state in (best or {}).items():
+        _save_state(state, Path(folder) / f"{name}_weights_best")
 
 
 def keep_weights(models, files, folder):
@@ -26,12 +29,11 @@ def keep_weights(models, files, folder):
     """
     for name, model in models.items():
         if Path(files[name]).parent.resolve() == Path(folder).resolve():
-            _save_state(model, files[name])
+            _save_state(model.state_dict(), files[name])
 
 
-def _save_state(model, path):
-    state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
-    write(state, path)
+def _save_state(state, path):
+    write({key: value.detach().float().cpu().clone() for key, value in state.items()}, path)
 
 
 def load_weights(models, files):

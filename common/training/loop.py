@@ -115,10 +115,13 @@ class Loop:
                 return
 
     def test_batches(self):
-        """The batches of held-out windows, of this process. Ends early once the user has asked."""
-        for whole in self.windows.test.split(self.batch_size):
+        """The batches of held-out windows, of this process: (batch, whether its windows choose the best weights). Ends
+        early once the user has asked."""
+        validates = torch.isin(self.windows.test, self.windows.validation)
+        parts = [(self.windows.test[validates == part].split(self.batch_size), part) for part in (True, False)]
+        for whole, validates in [(whole, part) for batches, part in parts for whole in batches]:
             if len(parallel.share(whole)):
-                yield Batch(whole, None)
+                yield Batch(whole, None), validates
             if self._should_stop():  # this part is done anew when the training goes on
                 return
 

@@ -42,11 +42,12 @@ class Optimiser:
                 group["lr"] = rate * factor
 
     def find_rates(self, losses):
-        """Set layer-wise learning rates from the gradients of a few losses (0-d tensors), one a batch, which are
-        computed as they are asked for."""
+        """Set layer-wise learning rates from the gradients of the total loss of a few batches, {name: 0-d tensor} each,
+        which are computed as they are asked for."""
         sums = 0.0
         with devices.memory_watched(self.parameters[0].device):
-            for loss in losses:
+            for batch_losses in losses:
+                loss = batch_losses["total"]
                 gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
                 sizes = [loss.detach() * 0 if g is None else g.abs().sum() for g in gradients]
                 sums = sums + torch.stack([loss.detach(), *sizes])
