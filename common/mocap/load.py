@@ -1,21 +1,24 @@
-"""Motion files by their ending: `load_mocap`, `save_mocap`, and the pairs of takes that a script names."""
+"""Motion files by their ending: `load_mocap`, `save_mocap`, and what a path says beyond its file."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 from common.mocap import bvh, fbx
 from common.mocap.fbx import sdk
+from common.runtime import console
 from common.runtime.errors import InputError
 
 ENDINGS = (".fbx", ".bvh")
 
 
-def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin"):
+def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
     """Read a motion file as a Mocap.
 
     `skeleton` picks one of several in the file, by number from 0 or by name; so does a path that ends in "#2" (the
-    second) or "#name". `take` names one of several takes of an FBX file. Raises FileNotFoundError or InputError, both
-    saying what to change.
+    second) or "#name". `take` names one of several takes of an FBX file. `fps` is the rate at which an FBX file's
+    curves are sampled, and the rate at which a BVH file's frames are said to come; None: the file's own. Raises
+    FileNotFoundError or InputError, both saying what to change.
     """
     path, picked = split_skeleton(path)
     skeleton = picked if skeleton is None else skeleton
@@ -23,8 +26,16 @@ def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin"):
     if not path.is_file():
         raise FileNotFoundError(2, "no such file; check mocap_file_path and mocap_files", str(path))
     if ending == ".bvh":
-        return bvh.load_bvh(path, skeleton)
-    return _backend(fbx_backend).load_fbx(path, skeleton, take)
+        return _at_rate(bvh.load_bvh(path, skeleton), fps)
+    return _backend(fbx_backend).load_fbx(path, skeleton, take, fps)
+
+
+def _at_rate(take, fps):
+    """The same frames at another rate: what a file without times has to be taken for."""
+    if fps is None or fps == take.fps:
+        return take
+    console.note(f"{Path(take.path).name}: mocap_fps = {fps:g} overrules the file's {take.fps:.5g} frames per second.")
+    return dataclasses.replace(take, fps=float(fps))
 
 
 def save_mocap(take, path, fbx_backend="builtin"):
@@ -72,7 +83,3 @@ def _known_ending(ending, where, verb):
             f"supported: {', '.join(ENDINGS)}. Convert the recording to one of these."
         )
     return ending.lower()
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# pairs

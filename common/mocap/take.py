@@ -56,6 +56,7 @@ class Mocap:
     up_axis: str  # "X", "Y" or "Z"
     path: str  # where it came from
     unit_cm: float = 1.0  # the length of one unit of the file, in the unit of offsets and root_pos
+    start_seconds: float | None = None  # the time of the first frame by the file's clock, where it states one: FBX
 
     @property
     def frame_count(self):

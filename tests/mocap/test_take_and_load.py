@@ -171,6 +171,13 @@ def test_fps_and_up_axis_can_be_overruled(duet, capsys):
     assert "mocap_fps = 30 overrules" in capsys.readouterr().out
 
 
+def test_frames_of_a_bvh_come_at_the_rate_that_is_asked_for(duet, capsys):
+    take, plain = load_mocap(duet / "one.bvh", fps=30), load_mocap(duet / "one.bvh")
+    assert (take.fps, plain.fps, take.frame_count, take.start_seconds) == (30, 50, 100, None)
+    np.testing.assert_array_equal(take.rot_local, plain.rot_local)
+    assert "one.bvh: mocap_fps = 30 overrules the file's 50 frames per second" in capsys.readouterr().out
+
+
 def test_moving_inner_joints_are_named(duet, capsys):
     three = "OFFSET 0 25 0\n    CHANNELS 3"
     body = BODY.replace(three, "OFFSET 0 25 0\n    CHANNELS 6 Xposition Yposition Zposition")

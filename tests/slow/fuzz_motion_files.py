@@ -24,7 +24,8 @@ import traceback
 import zlib
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it may be started from any folder
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # it may be started from any folder
 
 from common.mocap import bvh, fbx
 from common.mocap.fbx import container

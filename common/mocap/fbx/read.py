@@ -32,17 +32,18 @@ LARGEST = 1e9  # cm from the origin, and a scale: what is beyond is damage
 UNITS = (1e-6, 1e6)  # centimetres per unit
 
 
-def load_fbx(path, skeleton=None, take=None):
+def load_fbx(path, skeleton=None, take=None, fps=None):
     """Read one body of an FBX file as a Mocap, lengths in centimetres.
 
     `skeleton` is its number, from 0, or the name of its root joint, by default the first; `take` the name of a take, by
-    default the first in which the body moves. A quaternion has the sign that the file's Euler angles give. Raises
-    InputError, with the file's name, for what is no whole FBX or holds no body.
+    default the first in which the body moves; `fps` the rate at which the curves are sampled, by default the file's
+    own. A quaternion has the sign that the file's Euler angles give. Raises InputError, with the file's name, for what
+    is no whole FBX or holds no body.
     """
     with _naming(path), _one_thread():
         scene = read_scene(path)
         body = _choose_body(path, scene, skeleton)
-        return _to_mocap(path, scene, body, take)
+        return _to_mocap(path, scene, body, take, fps)
 
 
 def skeleton_names(path):
@@ -122,13 +123,13 @@ def _listed(names):
 # from scene to take
 
 
-def _to_mocap(path, scene, body, take):
+def _to_mocap(path, scene, body, take, fps):
     name = Path(path).name
     places = [*body.above, *body.places]
     if len(places) > MOST_JOINTS:
         raise DamagedError(f"its skeleton {body.name!r} has {len(places)} joints; a body has at most {MOST_JOINTS}")
     stack = choose_stack(name, scene, places, take)
-    clock, fps = frame_clock(name, scene, stack, places)
+    clock, fps = frame_clock(name, scene, stack, places, fps)
     unit_cm = float(scene.setting("UnitScaleFactor", 1.0))
     if not UNITS[0] <= unit_cm <= UNITS[1]:
         raise DamagedError(f"its unit is {unit_cm:g} centimetres")
@@ -150,7 +151,8 @@ def _to_mocap(path, scene, body, take):
         rest_rotations=resting.rot_local[0],
         fbx=_joint_setup(scene, stack, body),
     )
-    read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)
+    start_seconds = float(clock.ticks[0] / scene.ticks_per_second) if stack else None
+    read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm, start_seconds)
     if body.above:  # an export has nothing above the root: its rest pose is that in the scene
         resting_root = file_angles(dataclasses.replace(read, rot_local=resting.rot_local))[0, 0]
         skeleton.fbx.rest_rotation[0] = resting_root

@@ -29,9 +29,9 @@ import torch
 STILL_CM = 1e-3  # an offset that moves less has only been shaken by the arithmetic
 
 
-def load_fbx(path, skeleton=None, take=None):
-    """Read a skeleton, by its number or its root's name, as a Mocap, lengths in cm; `take` names a take. Raises
-    ImportError without the bindings, and InputError for a file that does not serve."""
+def load_fbx(path, skeleton=None, take=None, fps=None):
+    """Read a skeleton, by its number or its root's name, as a Mocap, lengths in cm; `take` names a take, `fps` is the
+    rate to sample at. Raises ImportError without the bindings, and InputError for a file that does not serve."""
     with _sdk() as (fbx, manager):
         importer, scene = fbx.FbxImporter.Create(manager, ""), fbx.FbxScene.Create(manager, "")
         if not (importer.Initialize(str(path), -1, manager.GetIOSettings()) and importer.Import(scene)):
@@ -47,7 +47,7 @@ def load_fbx(path, skeleton=None, take=None):
         if not chosen:
             raise InputError(f"{path}: has the takes {[stack.GetName() for stack in stacks]}; {take!r} is not there.")
         scene.SetCurrentAnimationStack(chosen[0])
-        return _read_take(fbx, scene, named[0], path)
+        return _read_take(fbx, scene, named[0], path, fps)
 
 
 def save_fbx(mocaps, path):
@@ -107,12 +107,12 @@ def _joints(node, parent=-1, before=0):
     return found
 
 
-def _read_take(fbx, scene, root, path):
+def _read_take(fbx, scene, root, path, asked_fps):
     nodes, parents = zip(*_joints(root), strict=True)
     settings, stack = scene.GetGlobalSettings(), scene.GetCurrentAnimationStack()
     mode = [enum(fbx.FbxTime, "EMode", name) for name in MODES].index(settings.GetTimeMode())
     custom = settings.GetCustomFrameRate()
-    fps = custom if mode == frame_rates.CUSTOM else float(frame_rates.RATES.get(mode, 30))
+    fps = asked_fps or (custom if mode == frame_rates.CUSTOM else float(frame_rates.RATES.get(mode, 30)))
     span, unit_cm = stack.GetLocalTimeSpan(), settings.GetSystemUnit().GetScaleFactor()
     up_axis = "XYZ"[int(settings.GetAxisSystem().GetUpVector()[0]) - 1]
     active = [node.GetRotationActive() for node in nodes]
@@ -139,7 +139,7 @@ def _read_take(fbx, scene, root, path):
         offsets = offsets.mean(axis=0)
     names = [node.GetName() for node in nodes]
     skeleton = Skeleton(names[0], names, np.array(parents), offsets, rot_orders, rest_pos, fbx=setup)
-    return Mocap(skeleton, rot_local, root_pos, fps, up_axis, str(path), unit_cm)
+    return Mocap(skeleton, rot_local, root_pos, fps, up_axis, str(path), unit_cm, start)
 
 
 def _xyz(vector):
