@@ -22,9 +22,11 @@ def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
     """
     path, picked = split_skeleton(path)
     skeleton = picked if skeleton is None else skeleton
-    ending = _known_ending(path.suffix, path, "read")
+    same_stem = _of_the_same_stem(path)
+    ending = _known_ending(path.suffix, path, "read", same_stem)
     if not path.is_file():
-        raise FileNotFoundError(2, "no such file; check mocap_file_path and mocap_files", str(path))
+        others = f"; there is {same_stem}" if same_stem else ""
+        raise FileNotFoundError(2, f"no such file; check mocap_file_path and mocap_files{others}", str(path))
     if ending == ".bvh":
         return _at_rate(bvh.load_bvh(path, skeleton), fps)
     return _backend(fbx_backend).load_fbx(path, skeleton, take, fps)
@@ -76,10 +78,16 @@ def export_endings(export_formats, path):
     return [_known_ending(ending, "export_formats", "written") for ending in endings]
 
 
-def _known_ending(ending, where, verb):
+def _of_the_same_stem(path):
+    """Names of the motion files beside `path` that are called so but for their ending, as "one.bvh, one.fbx"."""
+    stems = (path.name.partition("#")[0].lower(), path.stem.lower())
+    beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    return ", ".join(file.name for file in beside if file.suffix.lower() in ENDINGS and file.stem.lower() in stems)
+
+
+def _known_ending(ending, where, verb, same_stem=""):
     if ending.lower() not in ENDINGS:
-        raise InputError(
-            f"{where}: motion files ending in {ending!r} cannot be {verb}; "
-            f"supported: {', '.join(ENDINGS)}. Convert the recording to one of these."
-        )
+        what = f"motion files ending in {ending!r}" if ending else "motion files without an ending"
+        advice = f"The folder has {same_stem}: name one" if same_stem else "Convert the recording to one"
+        raise InputError(f"{where}: {what} cannot be {verb}; supported: {', '.join(ENDINGS)}. {advice} of these.")
     return ending.lower()
