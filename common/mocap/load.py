@@ -10,6 +10,7 @@ from common.runtime import console
 from common.runtime.errors import InputError
 
 ENDINGS = (".fbx", ".bvh")
+RATES = (1, 10_000)  # frames per second that can be asked for
 
 
 def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
@@ -20,6 +21,10 @@ def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
     curves are sampled, and the rate at which a BVH file's frames are said to come; None: the file's own. Raises
     FileNotFoundError or InputError, both saying what to change.
     """
+    if fps is not None and not RATES[0] <= fps <= RATES[1]:
+        raise InputError(
+            f"{path}: cannot come at {fps:g} frames per second. Set mocap_fps from {RATES[0]} to {RATES[1]}."
+        )
     path, picked = split_skeleton(path)
     skeleton = picked if skeleton is None else skeleton
     same_stem = _of_the_same_stem(path)

@@ -201,7 +201,7 @@ def test_steps_and_slow_turns_between_keys_stay_as_they_are(tmp_path):
 @pytest.mark.parametrize("fps", [0.01, 1e6, float("nan")])
 def test_rates_that_cannot_be_are_refused(tmp_path, fps):
     read(tmp_path, CHAIN, {"t": [layer(swaying(60, 40))]})
-    with pytest.raises(InputError, match=r"made.fbx: cannot be sampled at"):
+    with pytest.raises(InputError, match=r"made.fbx: cannot come at"):
         load_mocap(tmp_path / "made.fbx", fps=fps)
 
 

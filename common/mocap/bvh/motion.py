@@ -16,7 +16,8 @@ SHORTEST_FRAME, LONGEST_FRAME = 1e-5, 1.0  # seconds; what is longer is a rate, 
 MOTION = re.compile(r"(?:^|(?<=\}))[ \t]*MOTION\b(?=[ \t]*(?:$|Frames\b|#|//))", re.IGNORECASE | re.MULTILINE)
 HEAD = re.compile(r"\s*Frames\s*:\s*(\S+)\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
 COMMENT_LINE = re.compile(r"^[ \t]*(?:#|//).*|[ \t](?:#|//)(?:[ \t].*)?$", re.MULTILINE)  # names may hold a #
-COMMENT = re.compile(r"(?:#|//).*")
+REST_OF_LINE = re.compile(r"[ \t]*(?:(?:#|//).*)?\n")
+COMMENT = re.compile(r"(?:^|(?<=[ \t]))(?:#|//).*", re.MULTILINE)  # not the # of 1.#IND, which is no number
 
 
 def split_motion(path, text):
@@ -32,12 +33,12 @@ def split_motion(path, text):
         )
     if not motion:
         raise InputError(f"{path}: has no MOTION section; the file is cut off. Export it again.")
-    rest = text[motion.end() :]
+    empty = REST_OF_LINE.match(text, motion.end())
+    start = empty.end() if empty else motion.end()
+    rest = text[start:]
     if "#" in rest or "//" in rest:
         rest = COMMENT.sub("", rest)
-    line_number = text.count("\n", 0, motion.end()) + 1
-    line, _, following = rest.partition("\n")
-    return header.split("\n"), *((line_number, rest) if line.strip() else (line_number + 1, following))
+    return header.split("\n"), text.count("\n", 0, start) + 1, rest
 
 
 def parse_motion(path, line_number, text, channel_count):

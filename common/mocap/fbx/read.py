@@ -161,7 +161,7 @@ def _to_mocap(path, scene, body, take, fps):
         rest_rotations=resting.rot_local[0],
         fbx=_joint_setup(scene, stack, body),
     )
-    start_seconds = float(clock.ticks[0] / scene.ticks_per_second) if stack else None
+    start_seconds = float(clock.ticks[0] / scene.ticks_per_second) if len(clock.ticks) > 1 else None
     read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm, start_seconds)
     if body.above:  # an export has nothing above the root: its rest pose is that in the scene
         resting_root = file_angles(dataclasses.replace(read, rot_local=resting.rot_local))[0, 0]
