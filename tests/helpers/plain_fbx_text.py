@@ -74,6 +74,33 @@ def write(path, nodes, takes=None, spans=None, **settings):
     return path
 
 
+def write_6(path, nodes, take, **settings):
+    """Write a scene as version 6.1: nodes without properties, and one take {(name, "R", axis): curve(...)}."""
+    text = "; FBX 6.1.0 project file\nFBXHeaderExtension:  {\n\tFBXVersion: 6100\n}\nObjects:  {\n"
+    for item in nodes:
+        text += f'\tModel: "Model::{item["name"]}", "Limb" {{\n\t\tVersion: 232\n\t}}\n'
+    text += "\tGlobalSettings:  {\n\t\tProperties60:  {\n"
+    text += "".join(f'\t\t\tProperty: "{name}", "int", "",{value}\n' for name, value in settings.items())
+    text += "\t\t}\n\t}\n}\nConnections:  {\n"
+    for item in nodes:
+        text += f'\tConnect: "OO", "Model::{item["name"]}", "Model::{item["parent"] or "Scene"}"\n'
+    text += '}\nTakes:  {\n\tCurrent: "t"\n\tTake: "t" {\n'
+    for name in {name: 0 for name, _, _ in take}:
+        text += f'\t\tModel: "Model::{name}" {{\n\t\t\tChannel: "Transform" {{\n'
+        for kind in {kind: 0 for of, kind, _ in take if of == name}:
+            axes = {axis: keys for (of, same, axis), keys in take.items() if (of, same) == (name, kind)}
+            text += f'\t\t\t\tChannel: "{kind}" {{\n' + "".join(map(_channel_6, axes, axes.values())) + "\t\t\t\t}\n"
+        text += "\t\t\t}\n\t\t}\n"
+    path.write_text(text + "\t}\n}\n", encoding="utf-8")
+    return path
+
+
+def _channel_6(axis, keys):
+    values = ",".join(f"{tick},{value:.15f},L" for tick, value in zip(keys["ticks"], keys["values"], strict=True))
+    head = f'Channel: "{axis}" {{\nDefault: 0.0\nKeyVer: 4005\nKeyCount: {len(keys["ticks"])}\n'
+    return f"{head}Key: {values}\nColor: 1,1,1\n}}\n"
+
+
 def _object(kind, number, name, type_, properties):
     return f'\t{kind}: {number}, "{kind}::{name}", "{type_}" {{\n{_properties(properties)}\t}}\n'
 

@@ -150,6 +150,21 @@ def test_a_path_may_end_in_a_skeleton(path, name, skeleton):
     assert (found.name, picked) == (name, skeleton)
 
 
+def test_a_name_without_an_ending_is_answered_with_the_files_that_have_one(duet):
+    (duet / "one.fbx").write_bytes(b"")
+    (duet / "one.txt").write_bytes(b"")
+    for name, said in (
+        ("one", r"one: motion files without an ending .*The folder has one\.bvh, one\.fbx: name one of these"),
+        ("One#2", r"The folder has one\.bvh, one\.fbx"),
+        ("two.c3d", r"ending in '\.c3d'.*supported: \.fbx, \.bvh\. The folder has two\.bvh"),
+        ("three", "without an ending .*Convert the recording"),
+    ):
+        with pytest.raises(InputError, match=said):
+            load_mocap(duet / name)
+    with pytest.raises(FileNotFoundError, match=r"mocap_files; there is two\.bvh"):
+        load_mocap(duet / "two.fbx")
+
+
 def test_skeletons_are_counted_from_one():
     with pytest.raises(InputError, match="counted from 1"):
         split_skeleton("duet.fbx#0")
@@ -169,6 +184,13 @@ def test_fps_and_up_axis_can_be_overruled(duet, capsys):
     assert [take.fps for take in pairs[0]] == [30, 30]
     assert [take.up_axis for take in pairs[0]] == ["Z", "Z"]
     assert "mocap_fps = 30 overrules" in capsys.readouterr().out
+
+
+def test_frames_of_a_bvh_come_at_the_rate_that_is_asked_for(duet, capsys):
+    take, plain = load_mocap(duet / "one.bvh", fps=30), load_mocap(duet / "one.bvh")
+    assert (take.fps, plain.fps, take.frame_count, take.start_seconds) == (30, 50, 100, None)
+    np.testing.assert_array_equal(take.rot_local, plain.rot_local)
+    assert "one.bvh: mocap_fps = 30 overrules the file's 50 frames per second" in capsys.readouterr().out
 
 
 def test_moving_inner_joints_are_named(duet, capsys):

@@ -7,9 +7,11 @@
         }
     }
 
-A list of values goes on in the next line where a comma ends the one line or starts the other.
+A list of values goes on in the next line where a comma ends the one line or starts the other, or where the next line
+starts with what can only be a value: some exporters break their lists of keys anywhere.
 """
 
+import itertools
 import re
 import string
 import warnings
@@ -21,9 +23,12 @@ import numpy as np
 BLANK = re.compile(r"(?:\s+|;[^\n]*)*")
 NAME = re.compile(r"([^\s:;\"{},]+)[^\S\n]*:")
 ITEM = r"(?:\"[^\"]*\"|[^\s\",:;{}]+)"
-FIRST, NEXT = re.compile(rf"[^\S\n]*({ITEM})?"), re.compile(rf"\s*,\s*({ITEM})?")
+VALUE = r"(?:\"[^\"]*\"|[-+.0-9][^\s\",:;{}]*|[A-Za-z])"  # what at the start of a line is no name of a node
+NO_NAME = r"(?=[\s\",:;{}]|\Z)(?![^\S\n]*:)"
+FIRST, NEXT = re.compile(rf"[^\S\n]*({ITEM})?"), re.compile(rf"\s*,(?:\s*({ITEM}){NO_NAME})?")
+WRAPPED = re.compile(rf"[^\S\n]*\n\s*({VALUE}){NO_NAME}")
 PLAIN = re.compile(r"[-+.0-9A-Za-z,\s]*", re.ASCII)  # what lists of numbers and letters are made of
-LAST = re.compile(r"\s*([^\s,]+)")
+WORD, NUMBER_OR_LETTER = re.compile(r"[^\s,]+"), re.compile(r"[-+.0-9]\S*|[A-Za-z]")
 LONG = 400  # characters; a longer list of numbers and letters is kept as an array
 ESCAPES = {"&quot;": '"', "&cr;": "\r", "&lf;": "\n"}
 ESCAPE = re.compile("|".join(ESCAPES))
@@ -142,7 +147,6 @@ class _Text:
 
     def values(self):
         if (items := self._long_list()) is not None:
-            self.at += len(items)
             return [TextArray(items, items.count(",") + 1, self.known)]
         found = []
         match = FIRST.match(self.text, self.at)
@@ -150,19 +154,26 @@ class _Text:
             if match[1]:
                 found.append(_value(match[1]))
             self.at = match.end()
-            match = NEXT.match(self.text, self.at)
+            match = NEXT.match(self.text, self.at) or WRAPPED.match(self.text, self.at)
         return found
 
     def _long_list(self):
-        """The text of the list that starts here, if it is long and holds nothing but numbers and letters; else None."""
+        """Step over the list that starts here, if it is long and holds nothing but numbers and letters, and give its
+        text, with a comma between all items; else None."""
         run = PLAIN.match(self.text, self.at)[0]
-        if len(run) <= LONG:
+        comma = run.rfind(",")
+        if len(run) <= LONG or comma < 0:
             return None
-        last = LAST.match(run, run.rfind(",") + 1)  # what comes behind it in the run belongs to the next node
-        if "," not in run or not last or last.end() <= LONG:
+        after = self.text[self.at + len(run) : self.at + len(run) + 1]
+        words = list(WORD.finditer(run, comma + 1))
+        if after not in ("", "}", ";") and run[-1:].strip():
+            words = words[:-1]  # it goes on behind the run: the name of the next node
+        wrapped = itertools.takewhile(lambda word: NUMBER_OR_LETTER.fullmatch(word[0]), words[1:])
+        end = [comma, *(word.end() for word in (*words[:1], *wrapped))][-1]
+        if end <= LONG:
             return None
-        after = self.text[self.at + last.end() : self.at + last.end() + 1]
-        return run[: last.end()] if after in ("\n", "\r", " ", "\t", "}", "") else None
+        self.at += max(end, comma + 1)
+        return _joined(run[:end])
 
     def _fold_array(self, node):
         """`Name: *3 { a: 0,1,2 }` holds an array, as the binary encoding has it in one value."""
@@ -177,6 +188,15 @@ class _Text:
         if len(items) == 1 and isinstance(items[0], TextArray):
             return items[0].text
         return ",".join(str(item) for item in items)
+
+
+def _joined(items):
+    """A list without its line ends; these stand for commas where there are none."""
+    if "\n" not in items:
+        return items
+    lines = [line for line in map(str.strip, items.split("\n")) if line]
+    breaks = ("" if a.endswith(",") or b.startswith(",") else "," for a, b in itertools.pairwise(lines))
+    return "".join(itertools.chain.from_iterable(zip(lines, itertools.chain(breaks, [""]), strict=False)))
 
 
 def _value(item):

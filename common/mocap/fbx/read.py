@@ -13,8 +13,8 @@ from common.mocap.fbx.bodies import describe, find_bodies, hang_below
 from common.mocap.fbx.channels import file_angles
 from common.mocap.fbx.container import DamagedError
 from common.mocap.fbx.frame_rates import CUSTOM
-from common.mocap.fbx.joints import AXES, JointSetup
-from common.mocap.fbx.parse import read_scene
+from common.mocap.fbx.joints import AXES, JointSetup, up_axis_name
+from common.mocap.fbx.parse import read_scene, transfer_damage
 from common.mocap.fbx.timing import choose_stack, frame_clock
 from common.mocap.take import Mocap, Skeleton
 from common.runtime import console
@@ -32,17 +32,18 @@ LARGEST = 1e9  # cm from the origin, and a scale: what is beyond is damage
 UNITS = (1e-6, 1e6)  # centimetres per unit
 
 
-def load_fbx(path, skeleton=None, take=None):
+def load_fbx(path, skeleton=None, take=None, fps=None):
     """Read one body of an FBX file as a Mocap, lengths in centimetres.
 
     `skeleton` is its number, from 0, or the name of its root joint, by default the first; `take` the name of a take, by
-    default the first in which the body moves. A quaternion has the sign that the file's Euler angles give. Raises
-    InputError, with the file's name, for what is no whole FBX or holds no body.
+    default the first in which the body moves; `fps` the rate at which the curves are sampled, by default the file's
+    own. A quaternion has the sign that the file's Euler angles give. Raises InputError, with the file's name, for what
+    is no whole FBX or holds no body.
     """
     with _naming(path), _one_thread():
         scene = read_scene(path)
         body = _choose_body(path, scene, skeleton)
-        return _to_mocap(path, scene, body, take)
+        return _to_mocap(path, scene, body, take, fps)
 
 
 def skeleton_names(path):
@@ -58,16 +59,26 @@ def _naming(path):
         with np.errstate(all="ignore"):  # the results are checked instead
             yield
     except DamagedError as error:
+        _refuse_transfer_damage(path)
         raise InputError(f"{path}: cannot be read as FBX: {error}. Export the recording again.") from None
     except InputError:
         raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the fuzzer counts these as failures
+        _refuse_transfer_damage(path)
         raise InputError(
             f"{path}: is damaged in a way that was not foreseen ({type(error).__name__}: {error}). Export the "
             f"recording again."
         ) from error
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is. Export a shorter take.") from None
+
+
+def _refuse_transfer_damage(path):
+    if damage := transfer_damage(Path(path).read_bytes()):
+        raise InputError(
+            f"{path}: was damaged in transfer, as a binary file is that was copied as text: {damage}. Get it again as "
+            f"binary (FTP: binary mode; Git: `*.fbx binary` in .gitattributes)."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -122,13 +133,13 @@ def _listed(names):
 # from scene to take
 
 
-def _to_mocap(path, scene, body, take):
+def _to_mocap(path, scene, body, take, fps):
     name = Path(path).name
     places = [*body.above, *body.places]
     if len(places) > MOST_JOINTS:
         raise DamagedError(f"its skeleton {body.name!r} has {len(places)} joints; a body has at most {MOST_JOINTS}")
     stack = choose_stack(name, scene, places, take)
-    clock, fps = frame_clock(name, scene, stack, places)
+    clock, fps = frame_clock(name, scene, stack, places, fps)
     unit_cm = float(scene.setting("UnitScaleFactor", 1.0))
     if not UNITS[0] <= unit_cm <= UNITS[1]:
         raise DamagedError(f"its unit is {unit_cm:g} centimetres")
@@ -150,7 +161,8 @@ def _to_mocap(path, scene, body, take):
         rest_rotations=resting.rot_local[0],
         fbx=_joint_setup(scene, stack, body),
     )
-    read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm)
+    start_seconds = float(clock.ticks[0] / scene.ticks_per_second) if len(clock.ticks) > 1 else None
+    read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm, start_seconds)
     if body.above:  # an export has nothing above the root: its rest pose is that in the scene
         resting_root = file_angles(dataclasses.replace(read, rot_local=resting.rot_local))[0, 0]
         skeleton.fbx.rest_rotation[0] = resting_root
@@ -212,8 +224,7 @@ def _check_sizes(rot_local, *lengths):
 
 
 def _up_axis(scene):
-    axis = int(scene.setting("UpAxis", 1))
-    return "XYZ"[axis] if axis in (0, 1, 2) else "Y"
+    return up_axis_name(scene.setting("UpAxis", 1), scene.setting("UpAxisSign", 1))
 
 
 def _joint_setup(scene, stack, body):

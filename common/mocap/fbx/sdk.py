@@ -14,7 +14,7 @@ import sys
 
 from common.mocap.fbx import frame_rates
 from common.mocap.fbx.channels import extra_rotations, unit_of
-from common.mocap.fbx.joints import AXES, PARENT_TIMES_LOCAL, JointSetup
+from common.mocap.fbx.joints import AXES, PARENT_TIMES_LOCAL, JointSetup, up_axis_name
 from common.mocap.fbx.sdk_scene import AXIS_SYSTEMS, MODES, enum, order, pivot, write_settings, write_take
 from common.mocap.fbx.write import check_one_scene
 from common.mocap.fbx.write_scene import ORDERS
@@ -29,9 +29,9 @@ import torch
 STILL_CM = 1e-3  # an offset that moves less has only been shaken by the arithmetic
 
 
-def load_fbx(path, skeleton=None, take=None):
-    """Read a skeleton, by its number or its root's name, as a Mocap, lengths in cm; `take` names a take. Raises
-    ImportError without the bindings, and InputError for a file that does not serve."""
+def load_fbx(path, skeleton=None, take=None, fps=None):
+    """Read a skeleton, by its number or its root's name, as a Mocap, lengths in cm; `take` names a take, `fps` is the
+    rate to sample at. Raises ImportError without the bindings, and InputError for a file that does not serve."""
     with _sdk() as (fbx, manager):
         importer, scene = fbx.FbxImporter.Create(manager, ""), fbx.FbxScene.Create(manager, "")
         if not (importer.Initialize(str(path), -1, manager.GetIOSettings()) and importer.Import(scene)):
@@ -47,7 +47,7 @@ def load_fbx(path, skeleton=None, take=None):
         if not chosen:
             raise InputError(f"{path}: has the takes {[stack.GetName() for stack in stacks]}; {take!r} is not there.")
         scene.SetCurrentAnimationStack(chosen[0])
-        return _read_take(fbx, scene, named[0], path)
+        return _read_take(fbx, scene, named[0], path, fps)
 
 
 def save_fbx(mocaps, path):
@@ -56,7 +56,8 @@ def save_fbx(mocaps, path):
     with _sdk() as (fbx, manager), whole_file(path) as partial:
         check_one_scene(mocaps, path)
         if mocaps[0].up_axis not in AXIS_SYSTEMS:
-            raise InputError(f'{path}: X is up, which cannot be written with fbx_backend = "sdk". Use "builtin".')
+            up_axis = mocaps[0].up_axis
+            raise InputError(f'{path}: {up_axis} is up, which fbx_backend = "sdk" cannot write. Use "builtin".')
         scene = fbx.FbxScene.Create(manager, "")
         layer, rate = write_settings(fbx, scene, mocaps[0])
         for mocap in mocaps:
@@ -107,14 +108,15 @@ def _joints(node, parent=-1, before=0):
     return found
 
 
-def _read_take(fbx, scene, root, path):
+def _read_take(fbx, scene, root, path, asked_fps):
     nodes, parents = zip(*_joints(root), strict=True)
     settings, stack = scene.GetGlobalSettings(), scene.GetCurrentAnimationStack()
     mode = [enum(fbx.FbxTime, "EMode", name) for name in MODES].index(settings.GetTimeMode())
     custom = settings.GetCustomFrameRate()
-    fps = custom if mode == frame_rates.CUSTOM else float(frame_rates.RATES.get(mode, 30))
+    fps = asked_fps or (custom if mode == frame_rates.CUSTOM else float(frame_rates.RATES.get(mode, 30)))
     span, unit_cm = stack.GetLocalTimeSpan(), settings.GetSystemUnit().GetScaleFactor()
-    up_axis = "XYZ"[int(settings.GetAxisSystem().GetUpVector()[0]) - 1]
+    up_vector, up_sign = settings.GetAxisSystem().GetUpVector()  # X, Y, Z are 1, 2, 3
+    up_axis = up_axis_name(int(up_vector) - 1, up_sign)
     active = [node.GetRotationActive() for node in nodes]
     setup = JointSetup(
         pre_rotation=_extra(nodes, "GetPreRotation", pivot(fbx)),
@@ -139,7 +141,7 @@ def _read_take(fbx, scene, root, path):
         offsets = offsets.mean(axis=0)
     names = [node.GetName() for node in nodes]
     skeleton = Skeleton(names[0], names, np.array(parents), offsets, rot_orders, rest_pos, fbx=setup)
-    return Mocap(skeleton, rot_local, root_pos, fps, up_axis, str(path), unit_cm)
+    return Mocap(skeleton, rot_local, root_pos, fps, up_axis, str(path), unit_cm, start)
 
 
 def _xyz(vector):
