@@ -169,9 +169,9 @@ def save(found, folder, epochs):
     with whole_file(Path(folder) / f"latent_{epochs}.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(file, **vars(found))
 
-
+    """The Map that `save` wrote to a file. Nothing is executed. Raises OSError, or ValueError where it is none."""
 def load(path):
-    """The Map that `save` wrote to a file. Nothing in it is executed. Raises OSError, or ValueError where it is none."""
+    """The Map that `save` wrote to a file. Nothing is executed. Raises OSError, or ValueError where it is none."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return Map(**file)
