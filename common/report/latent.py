@@ -169,7 +169,7 @@ def save(found, folder, epochs):
     with whole_file(Path(folder) / f"latent_{epochs}.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(file, **vars(found))
 
-    """The Map that `save` wrote to a file. Nothing is executed. Raises OSError, or ValueError where it is none."""
+
 def load(path):
     """The Map that `save` wrote to a file. Nothing is executed. Raises OSError, or ValueError where it is none."""
     try:
