@@ -10,8 +10,8 @@ from common.results import checkpoint, preview, stick_figure
 from common.results import clips as clip_files
 from common.results.history import History
 from common.runtime import devices
+from helpers.killing import compare
 from helpers.project import SCRIPTS, load_script, run_here
-from slow.kill_and_resume import compare
 
 import numpy as np
 import pytest

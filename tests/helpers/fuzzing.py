@@ -1,6 +1,6 @@
 """Feeds damaged motion files to both readers: each has to end in a Mocap or in one InputError, in time and memory.
 
-    python tests/slow/fuzz_motion_files.py --cases 2000
+    python tests/helpers/fuzzing.py --cases 2000
 
 Damages real recordings, where they are there, and generated files: cut, bits flipped, pieces swapped, numbers replaced
 by absurd ones, trees with lying counts, cycles, bombs. A case is made from the seed and its own number, so
@@ -24,7 +24,7 @@ import traceback
 import zlib
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it may be started from any folder
+sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (2, 1)]  # it may be started from any folder
 
 from common.mocap import bvh, fbx
 from common.mocap.fbx import container
