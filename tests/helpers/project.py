@@ -109,6 +109,23 @@ def write_body(path, frame_count=100, fps=50, phase=0.0, body=BODY):
     return values
 
 
+def write_duet(folder):
+    """The takes one.bvh and two.bvh, 100 frames each; returns the folder."""
+    write_body(folder / "one.bvh")
+    write_body(folder / "two.bvh", phase=0.7)
+    return folder
+
+
+def tiny_settings(duet):
+    """Settings under which a script runs on the takes in the folder `duet` in about a second."""
+    return TINY | {
+        "mocap_file_path": str(duet),
+        "mocap_files": [["one.bvh", "two.bvh"]],
+        "mocap_valid_frame_ranges": [[[0, -1]]],
+        "results_path": str(duet / "results"),
+    }
+
+
 def arguments(name, settings):
     """Command line settings of a script, without what only the other one has."""
     return [f"--{key}={value}" for key, value in settings.items() if name == "vae_rnn" or "mix" not in key]

@@ -3,7 +3,7 @@ import re
 from common.mocap import fbx
 from common.mocap.fbx import container
 from common.runtime.errors import InputError
-from helpers import fuzzing
+from helpers import fbx_bytes
 from helpers.plain_fbx_text import CHAIN, CUBIC, curve, edited, layer, node, read, swaying, write
 
 import numpy as np
@@ -47,7 +47,7 @@ def test_keys_that_mean_nothing_are_refused(tmp_path):
 
 
 def test_arrays_that_unpack_to_more_than_they_say_are_refused(tmp_path):
-    array = fuzzing.packed(np.zeros(20_000_000), "<f8")
+    array = fbx_bytes.packed(np.zeros(20_000_000), "<f8")
     array.count = 10
     store = container.Store(1000)
     for count, message in ((10, "holds more"), (2**31, "cannot fit"), (20_000_000, None)):
