@@ -9,5 +9,5 @@ import pytest
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_killed_runs_end_as_if_nothing_had_happened(name, tmp_path):
     """With a checkpoint several times an epoch; history and weights are those of a run that nobody disturbed."""
-    resumed, _ = disturbed_run(name, tmp_path, kills=5, epochs=30, seed=3)
+    resumed, _ = disturbed_run(name, tmp_path, kills=3, epochs=12, seed=3)
     assert resumed > 0
