@@ -1,11 +1,10 @@
-"""What both scripts share. Imported first, it says in plain words if Python is too old or a package is missing.
+"""What both scripts share. Imported first, it says in plain words if Python or a package is too old or missing.
 
 This file also runs on Python 3.6, so that an old Python gets as far as the message.
 """
 
+import contextlib
 import importlib.util
-import pathlib
-import re
 import sys
 
 _IMPORT_NAMES = {"pillow": "PIL"}  # where it is not the name in requirements.txt
@@ -13,24 +12,36 @@ _IMPORT_NAMES = {"pillow": "PIL"}  # where it is not the name in requirements.tx
 
 def _problem():
     """What stops the scripts from running in this Python, and the way out; None if nothing does."""
-    project = pathlib.Path(__file__).absolute().parent.parent
     ending = "bat" if sys.platform == "win32" else "sh"
     launcher = f"double click vae_rnn.{ending} or vae_rnn_deepfake.{ending}, which set everything up."
     if sys.version_info < (3, 10):  # noqa: UP036
-        found = ".".join(str(number) for number in sys.version_info[:2])
-        return f"Python 3.10 or newer is needed; {sys.executable} is {found}.\nInstall a newer one and {launcher}"
+        version = ".".join(str(number) for number in sys.version_info[:2])
+        return f"Python 3.10 or newer is needed; {sys.executable} is {version}.\nInstall a newer one and {launcher}"
 
-    text = (project / "requirements.txt").read_text(encoding="utf-8")
-    lines = [line.split("#")[0].strip() for line in text.splitlines()]
-    needed = {re.split("[^A-Za-z0-9_-]", line)[0]: line for line in lines if line}
-    missing = [name for name in needed if importlib.util.find_spec(_IMPORT_NAMES.get(name, name)) is None]
-    if missing:
-        packages = " ".join(f'"{needed[name]}"' for name in missing)
+    from common.launch import REQUIREMENTS, TORCH_IN_CONDA, read_requirements  # which an old Python cannot read
+
+    needed = read_requirements(REQUIREMENTS)
+    lacking = [name for name in needed if _lacks(name, {**needed, "torch": TORCH_IN_CONDA}[name])]
+    if lacking:
+        packages = " ".join(f'"{name}{needed[name]}"' for name in lacking)
         return (
-            f"These packages are missing: {', '.join(missing)}\nin {sys.executable}\nTo install them, type\n"
+            f"These packages are missing or too old: {', '.join(lacking)}\nin {sys.executable}\nTo install them, type\n"
             f'  "{sys.executable}" -m pip install {packages}\nor {launcher}'
         )
     return None
+
+
+def _lacks(name, limits):
+    """Whether this Python has not got a package, or an older one than the limits, such as ">=1.26,<3", begin with."""
+    from importlib import metadata
+
+    from common.launch import satisfies
+
+    if importlib.util.find_spec(_IMPORT_NAMES.get(name, name)) is None:
+        return True
+    with contextlib.suppress(metadata.PackageNotFoundError):  # there, but not by pip or conda
+        return not satisfies(metadata.version(name), limits.split(",")[0])
+    return False
 
 
 def _check():

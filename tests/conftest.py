@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from common.mocap import bvh
-from helpers.project import PROJECT, RECORDINGS, TINY, write_body
+from helpers.project import PROJECT, RECORDINGS, tiny_settings, write_body, write_duet
 
 import numpy as np
 import pytest
@@ -33,20 +33,13 @@ def project():
 @pytest.fixture
 def duet(tmp_path):
     """A folder with the takes one.bvh and two.bvh, 100 frames each."""
-    write_body(tmp_path / "one.bvh")
-    write_body(tmp_path / "two.bvh", phase=0.7)
-    return tmp_path
+    return write_duet(tmp_path)
 
 
 @pytest.fixture
 def tiny(duet):
     """Settings under which a script runs on that duet in about a second."""
-    return TINY | {
-        "mocap_file_path": str(duet),
-        "mocap_files": [["one.bvh", "two.bvh"]],
-        "mocap_valid_frame_ranges": [[[0, -1]]],
-        "results_path": str(duet / "results"),
-    }
+    return tiny_settings(duet)
 
 
 @pytest.fixture(scope="session")

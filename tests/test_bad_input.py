@@ -1,34 +1,22 @@
 """What a user can get wrong: each ends before training, with exit code 2 and one clear message."""
 
-import ast
 import json
 import os
 import pickle
 import sys
-from pathlib import Path
 
 from common.results import clips
-from common.runtime import console, errors
-from helpers.mistakes import ELSEWHERE, MISTAKES, NOTES, edit, pickle_payload
+from helpers.mistakes import MISTAKES, NOTES, edit, pickle_payload, prepare
 from helpers.project import PROJECT, SCRIPTS, run_here, start_script
 
 import pytest
 import torch
 
-RUN, TOLD_AT = set(), set()  # entries of the tables, and the places (file, line) that their messages come from
-
 
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch, capsys):
-    settings, damage, words = MISTAKES[mistake]
-    if damage:
-        damage(duet)
-    settings = {
-        key: value.replace("{duet}", str(duet)) if isinstance(value, str) else value for key, value in settings.items()
-    }
-    describe = errors._describe
-    monkeypatch.setattr(errors, "_describe", lambda error: TOLD_AT.add(raised_at(error)) or describe(error))
+    settings, words = prepare(MISTAKES[mistake], duet)
     assert run_here(name, tiny | settings, monkeypatch) == 2
     told = capsys.readouterr()
     assert told.err.startswith("\nerror: ")
@@ -40,33 +28,15 @@ def test_a_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch,
     assert "epoch 1" not in told.out
     assert not (duet / "executed").exists()
     assert not (duet / "results").is_dir() or not list((duet / "results").rglob("*weights_epoch*"))
-    RUN.add(mistake)
-
-
-def raised_at(error):
-    place = error.__traceback__
-    while place.tb_next:
-        place = place.tb_next
-    return Path(place.tb_frame.f_code.co_filename).name, place.tb_lineno
 
 
 @pytest.mark.parametrize("noted", NOTES)
 def test_what_stops_nothing_is_noted(noted, tiny, duet, monkeypatch, capsys):
-    settings, damage, words = NOTES[noted]
-    if damage:
-        damage(duet)
-
-    def note(message, write=console.note):
-        caller = sys._getframe(1)
-        TOLD_AT.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
-        write(message)
-
-    monkeypatch.setattr(console, "note", note)
+    settings, words = prepare(NOTES[noted], duet)
     monkeypatch.setattr(clips, "export_clip", lambda *_: None)
     assert run_here("vae_rnn", tiny | {"epochs": 1, "batch_size": 8} | settings, monkeypatch) == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert any(all(word in line for word in words) for line in notes), notes
-    RUN.add(noted)
 
 
 def test_the_payloads_of_these_tests_would_do_harm(duet):
@@ -157,28 +127,3 @@ def test_a_device_that_does_not_start(tiny, monkeypatch, capsys):
     monkeypatch.setattr(torch, "empty", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("no driver\nand more")))
     assert run_here("vae_rnn", tiny | {"device": "cuda"}, monkeypatch) == 2
     assert capsys.readouterr().err == '\nerror: device = "cuda": no driver; use "auto".\n'
-
-
-def messages():
-    """The source of everything in common/ that a user may be told: {(file, first line, last line): source}."""
-    found = {}
-    for path in sorted([*(PROJECT / "common").glob("*.py"), *(PROJECT / "common" / "report").glob("*.py")]):
-        source = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(source)):
-            text = ast.unparse(node) if isinstance(node, (ast.Raise, ast.Expr)) else ""
-            if text.startswith(("raise InputError(", "raise FileNotFoundError(", "console.note(")):
-                found[path.name, node.lineno, node.end_lineno] = text
-    return found
-
-
-def test_the_tables_have_every_message():
-    if {*MISTAKES, *NOTES} != RUN:
-        pytest.skip("the tests of the tables have not all been run before")
-    missing = {
-        place: text
-        for place, text in messages().items()
-        if not any(file == place[0] and place[1] <= line <= place[2] for file, line in TOLD_AT)
-    }
-    for words, test in ELSEWHERE.items():
-        assert any(words in text for text in missing.values()), f"{words!r}, tested by {test}, is in no other message"
-    assert not [text for text in missing.values() if not any(words in text for words in ELSEWHERE)]

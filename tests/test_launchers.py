@@ -361,11 +361,19 @@ def import_common(preparation):
 
 
 def test_missing_packages_are_named():
-    result = import_common("sys.modules['PIL'] = sys.modules['tqdm'] = None")
+    result = import_common("for name in ('PIL', 'scipy', 'imageio', 'filelock'): sys.modules[name] = None")
     assert result.returncode == 2
-    assert "missing: pillow, tqdm\n" in result.stderr
-    assert f'"{sys.executable}" -m pip install "pillow' in result.stderr
+    assert "missing or too old: scipy, imageio, pillow, filelock\n" in result.stderr
+    assert f'"{sys.executable}" -m pip install "scipy>=' in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_packages_that_are_too_old_are_named():
+    versions = "{'filelock': '3.13.1', 'torch': '2.2.0', 'numpy': '99.0'}.get(name, '50')"
+    result = import_common(f"from importlib import metadata; metadata.version = lambda name: {versions}")
+    assert result.returncode == 2
+    assert "missing or too old: filelock\n" in result.stderr  # a newer torch or numpy may do
+    assert 'install "filelock>=' in result.stderr
 
 
 def test_old_python_is_named():

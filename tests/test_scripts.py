@@ -44,7 +44,7 @@ def files_in(folder):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_leaves_every_result(name, tiny, duet):
-    tiny |= {"export_hold_feet": False}
+    tiny |= {"export_hold_feet": False, "initial_weights": "regression"}
     done = start_script(name, tiny, cwd=duet)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -53,7 +53,8 @@ def test_a_script_leaves_every_result(name, tiny, duet):
     anims += [f"anims/preview_epoch_{epoch}.gif" for epoch in (1, 2)]
     endings = {"history_2": ("csv", "png"), "metrics_2": ("csv", "json"), "latent_2": ("npz",), "run": ("json",)}
     histories = [f"histories/{file}.{ending}" for file, its in endings.items() for ending in its]
-    kept = [".lock", "config.json", "report.html", "weights/checkpoint"]
+    kept = ["config.json", "report.html", "weights/checkpoint"]
+    (duet / "results/.lock").unlink(missing_ok=True)  # which some versions of filelock leave
     assert files_in(duet / "results") == sorted([*anims, *histories, *kept, *weights])
 
     log = re.findall(
@@ -158,7 +159,7 @@ def test_the_same_seed_gives_the_same_history(name, tiny, duet, monkeypatch):
 
 RECIPES = {
     "published": ({"initial_weights": "noise", "schedule": "step", "augment_heading": False}, 3e-3, 0.6),
-    "default": ({}, 1e-3, 0.85),  # which knows much before it learns
+    "default": ({"initial_weights": "regression"}, 1e-3, 0.85),  # which knows much before it learns
 }
 
 

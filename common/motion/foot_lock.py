@@ -78,37 +78,22 @@ def _detour(stands, ways, fps, back=BACK):
     (Holland & Welsch, "Robust regression using iteratively reweighted least-squares", 1977). In the end the detour is
     smoothed a little.
     """
+    from scipy import linalg, ndimage  # here, so that a script starts without the time that SciPy takes
+
     weights = stands
     for _ in range(ROUNDS):
         links = weights.sum(axis=1) + FREE
         pulls = -(weights * ways).sum(axis=1)
-        diagonal = np.full(len(stands) + 1, (back / fps) ** 2)
-        diagonal[1:] += links
-        diagonal[:-1] += links
-        right = np.zeros(len(diagonal), complex)
+        matrix = np.zeros((2, len(links) + 1))  # the diagonal, and what stands below it
+        matrix[0] = (back / fps) ** 2
+        matrix[0, 1:] += links
+        matrix[0, :-1] += links
+        matrix[1, :-1] = -links
+        right = np.zeros(len(links) + 1, complex)
         right[1:] += pulls
         right[:-1] -= pulls
-        detour = _solve(diagonal, -links, right)
+        detour = linalg.solveh_banded(matrix, right, lower=True)
         speeds = np.abs(ways + np.diff(detour)[:, None]) * fps
         weights = stands / (1 + (speeds / SLIDES) ** 2)
-    return _smooth(detour, SMOOTH * fps)
-
-
-def _smooth(values, deviation):
-    """Values (T,) weighted over time by a normal distribution, the first and the last one going on."""
-    reach = math.ceil(4 * deviation)
-    window = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    return np.convolve(np.pad(values, reach, mode="edge"), window / window.sum(), mode="valid")
-
-
-def _solve(diagonal, beside, right):
-    """The solution of a symmetric tridiagonal system, (T,), (T - 1,), (T,) -> (T,), by elimination."""
-    diagonal, beside, right = diagonal.tolist(), beside.tolist(), right.tolist()  # numbers one by one: NumPy is slower
-    for t, link in enumerate(beside):
-        factor = link / diagonal[t]
-        diagonal[t + 1] -= factor * link
-        right[t + 1] -= factor * right[t]
-    found = [right[-1] / diagonal[-1]]
-    for t in range(len(beside) - 1, -1, -1):
-        found.append((right[t] - beside[t] * found[-1]) / diagonal[t])
-    return np.array(found[::-1])
+    deviation = SMOOTH * fps
+    return ndimage.gaussian_filter1d(detour, deviation, mode="nearest", radius=math.ceil(4 * deviation))

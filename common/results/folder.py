@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import os
 import re
 import time
 from pathlib import Path
@@ -10,15 +9,13 @@ from pathlib import Path
 from common.runtime import console, files, parallel
 from common.runtime.errors import InputError
 
-if os.name == "nt":
-    import msvcrt
-else:
-    import fcntl
+from filelock import FileLock, Timeout
 
 RESULT_FOLDERS = ("anims", "histories", "weights")
 RUN_FILES = (*RESULT_FOLDERS, "config.json", "report.html")
 MOVING = "previous/.moving"
 PROJECT = Path(__file__).resolve().parents[2]
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)  # of some network drives
 
 
 @contextlib.contextmanager
@@ -72,22 +69,21 @@ def _keep_in_repository(folder):
 
 
 def _lock(path):
-    """The folder's lock file, open and locked by the system, which forgets that when the process ends, however."""
-    file = (path / ".lock").open("a+b")
+    """What holds the folder until it is left. The system forgets the lock when the process ends, however.
+
+    On a file system that knows no locks it holds nothing: filelock's own substitute, a file that stands for the lock,
+    would outlive a process that was killed.
+    """
     try:
-        if os.name == "nt":
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-            return file  # a file system that knows no locks
-        file.close()
+        return FileLock(path / ".lock", blocking=False, fallback_to_soft=False).acquire()
+    except Timeout:
         raise InputError(
             f"results_path = {str(path)!r}: another run is writing there. Wait for its end, or choose another folder."
         ) from None
-    return file
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return contextlib.nullcontext()
 
 
 def _move_aside(path, earlier, script):

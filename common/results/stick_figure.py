@@ -9,7 +9,7 @@ import math
 from common.mocap import joint_names
 from common.motion import kinematics, root_path
 from common.motion.facing import turn_upright
-from common.results import gif
+from common.runtime.files import whole_file
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -49,7 +49,25 @@ def save_side_by_side(rows, title, path, view_ele, view_azi, view_line_width, vi
     sided = any({*side_inks(take.skeleton)} >= {LEFT, RIGHT} for take in takes)
     labels = _Labels(size, title, captions, ("left", "right") if sided else ())
     pictures = map(labels.add, zip(*films, strict=True), frames / takes[0].fps)
-    gif.write_gif(path, pictures, delays, _palette())
+    _write_gif(path, pictures, delays, _palette())
+
+
+def _write_gif(path, pictures, delays, palette):
+    """Write F pictures (H, W) of uint8 palette indices, any iterable of them, as a GIF that repeats for ever.
+
+    delays (F,): how long each is shown, in milliseconds, of which the format keeps hundredths of a second; one that is
+    like the picture before it lengthens that one's time. palette: RGB bytes, at best of few colours, for which Pillow
+    searches in every picture. All pictures are in memory until the file is written: 330 MB for 1000 of 400 × 400.
+    """
+    import imageio.v3 as iio  # here, so that a script starts without the time that it takes
+
+    pictures = np.stack(list(pictures))
+    duration = [int(delay) for delay in delays] if len(pictures) > 1 else int(delays[0])  # no list for a single picture
+    options = {"duration": duration, "loop": 0, "palette": palette, "optimize": False}
+    # in memory: imageio would try again after an error, and read more than a file out of a name like "a.zip/clip.gif"
+    film = iio.imwrite("<bytes>", pictures, extension=".gif", plugin="pillow", mode="P", is_batch=True, **options)
+    with whole_file(path) as partial:
+        partial.write_bytes(film)
 
 
 def _frames_and_delays(frame_count, fps, shortest_delay=SHORTEST_DELAY):

@@ -15,7 +15,16 @@ from common.runtime import parallel
 from common.runtime.console import printable
 
 PATIENCE = 2  # seconds that the other processes leave process 0 for its message
-PACKAGES = ("torch", "numpy", "pillow", "matplotlib", "tqdm")  # whose versions a report names
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "matplotlib",
+    "imageio",
+    "pillow",
+    "tqdm",
+    "filelock",
+)  # whose versions a report names
 
 
 class InputError(ValueError):

@@ -27,6 +27,7 @@ TINY = {
     "sequence_length": 8,
     "ae_rnn_layer_size": 6,
     "ae_dense_layer_sizes": [10],
+    "initial_weights": "noise",  # three times as fast as a tiny run with a warm start, which has tests of its own
     "model_save_interval": 1,
     "initial_weights": "noise",  # the warm start takes longer than such a training
     "export_seq_start": 10,
@@ -108,6 +109,23 @@ def write_body(path, frame_count=100, fps=50, phase=0.0, body=BODY):
     rows = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in values)
     path.write_text(f"{body}MOTION\nFrames: {frame_count}\nFrame Time: {1 / fps:.6f}\n{rows}\n", encoding="utf-8")
     return values
+
+
+def write_duet(folder):
+    """The takes one.bvh and two.bvh, 100 frames each; returns the folder."""
+    write_body(folder / "one.bvh")
+    write_body(folder / "two.bvh", phase=0.7)
+    return folder
+
+
+def tiny_settings(duet):
+    """Settings under which a script runs on the takes in the folder `duet` in about a second."""
+    return TINY | {
+        "mocap_file_path": str(duet),
+        "mocap_files": [["one.bvh", "two.bvh"]],
+        "mocap_valid_frame_ranges": [[[0, -1]]],
+        "results_path": str(duet / "results"),
+    }
 
 
 def arguments(name, settings):

@@ -7,8 +7,8 @@ from common.mocap.fbx import container, key_list, keys, parse, scene, timing
 from common.mocap.fbx.ascii import TextArray
 from common.mocap.fbx.curves import WEIGHTED_LEFT, WEIGHTED_RIGHT, Curve
 from common.runtime.errors import InputError
+from helpers import fbx_bytes
 from helpers.plain_fbx_text import CHAIN, CUBIC, SECOND, curve, edited, layer, node, read, swaying, write
-from slow import fuzz_motion_files
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_a_layout_that_repeats_and_then_does_not():
 
 def test_long_lists_stay_packed_until_they_are_asked_for():
     record = container.Node("Key", [packed_list(REGULAR)], [])
-    root = container.parse_binary(fuzz_motion_files.to_bytes(container.Node("", [], [record]), 6100))[1]
+    root = container.parse_binary(fbx_bytes.to_bytes(container.Node("", [], [record]), 6100))[1]
     assert [type(value) for value in root.child("Key").values] == [container.PackedList]
     text = "Key: " + ",".join(map(str, REGULAR)) + "\n\tColor: 1,1,1\n"
     found = parse.parse_ascii(text)
@@ -97,7 +97,7 @@ def curve_node(*arrays):
 
 def key_arrays(count, store):
     arrays = (np.arange(count), "<i8"), (np.arange(count), "<f4"), ([CUBIC] * count, "<i4"), (np.ones(4 * count), "<f4")
-    packed = [fuzz_motion_files.packed(*array) for array in (*arrays, ([1] * count, "<i4"))]
+    packed = [fbx_bytes.packed(*array) for array in (*arrays, ([1] * count, "<i4"))]
     for array in packed:
         array.store = store
     return packed

@@ -3,9 +3,9 @@ import re
 from common.mocap import bvh, fbx
 from common.mocap.fbx import container, evaluate, parse
 from common.runtime.errors import InputError
+from helpers import fbx_bytes
 from helpers.plain_fbx_text import clock
 from helpers.project import RECORDINGS, positions
-from slow import fuzz_motion_files
 
 import numpy as np
 import pytest
@@ -143,9 +143,9 @@ def test_old_encodings_of_one_scene_agree(recordings):
 def test_records_of_32_and_64_bits_hold_the_same_tree(recordings, version):
     data = (recordings / "fbx" / "ufbx_maya_anim_layers_7500_binary.fbx").read_bytes()
     root = container.parse_binary(data)[1]
-    found, again = container.parse_binary(fuzz_motion_files.to_bytes(root, version))
+    found, again = container.parse_binary(fbx_bytes.to_bytes(root, version))
     assert found == version
-    for node_, other in zip(fuzz_motion_files.walk(root), fuzz_motion_files.walk(again), strict=True):
+    for node_, other in zip(fbx_bytes.walk(root), fbx_bytes.walk(again), strict=True):
         assert (node_.name, len(node_.values)) == (other.name, len(other.values))
         for value, same in zip(node_.values, other.values, strict=True):
             if hasattr(value, "unpack"):

@@ -128,15 +128,3 @@ def test_without_feet_or_time_nothing_changes(dancer):
     height[:, 1] = np.linspace(0, 3000, dancer.frame_count)
     flying = root_path.aside(dancer, height)
     assert foot_lock.hold(flying) is flying
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 50])
-def test_the_smallest_detour_is_the_one_that_is_solved_for(count):
-    random = np.random.default_rng(count)
-    beside = -random.random(count - 1)
-    diagonal = random.random(count) + 0.1
-    diagonal[1:] -= beside
-    diagonal[:-1] -= beside
-    right = random.normal(size=count) + 1j * random.normal(size=count)
-    matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
-    np.testing.assert_allclose(foot_lock._solve(diagonal, beside, right), np.linalg.solve(matrix, right), rtol=1e-9)

@@ -6,12 +6,12 @@ import itertools
 from common.dataset import preview_stretch
 from common.mocap import cut, first_frames, load_mocap, rescale
 from common.model import generate
-from common.results import checkpoint, gif, preview, stick_figure
+from common.results import checkpoint, preview, stick_figure
 from common.results import clips as clip_files
 from common.results.history import History
 from common.runtime import devices
+from helpers.killing import compare
 from helpers.project import SCRIPTS, load_script, run_here
-from slow.kill_and_resume import compare
 
 import numpy as np
 import pytest
@@ -127,14 +127,14 @@ def test_a_preview_says_that_nothing_was_held_out(duet, monkeypatch):
 
 def fill_the_disk(monkeypatch, name):
     """No room for one GIF."""
-    write = gif.write_gif
+    write = stick_figure._write_gif
 
     def full(path, *rest):
         if path.name == name:
             raise OSError(28, "No space left on device", str(path))
         write(path, *rest)
 
-    monkeypatch.setattr(gif, "write_gif", full)
+    monkeypatch.setattr(stick_figure, "_write_gif", full)
 
 
 def test_a_preview_that_fails_stops_no_training(tiny, duet, monkeypatch, capsys):

@@ -13,9 +13,9 @@ from common.results import checkpoint, weights
 from common.results.folder import open_folder
 from common.runtime.errors import InputError
 from common.training.step import Step, seed_everything
+from helpers.killing import compare
 from helpers.mistakes import Payload
 from helpers.project import PROJECT, SCRIPTS, arguments, load_script, run_here, write_body
-from slow.kill_and_resume import compare, disturbed_run
 
 import numpy as np
 import pytest
@@ -191,11 +191,6 @@ def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkey
     assert len(tested) == at + 4 * (2 - epochs)  # the held-out part is repeated as a whole
     assert run_here(name, with_results(settings, duet / "calm"), monkeypatch) == 0
     compare(duet / "calm", duet / "stopped", 2)
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_killed_runs_end_as_if_nothing_had_happened(name, tmp_path):
-    disturbed_run(name, tmp_path, kills=2, epochs=6, seed=3)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,83 @@ from helpers.project import BODY, write_body
 
 import numpy as np
 import pytest
+from PIL import Image
+
+PALETTE = np.random.default_rng(0).integers(0, 256, (80, 3)).astype(np.uint8)
+
+
+def moving_squares(count, height=40, width=70):
+    """Pictures with a square that moves, one that leaves, and three alike."""
+    pictures = np.zeros((count, height, width), dtype=np.uint8)
+    for i, picture in enumerate(pictures):
+        picture[i : i + 9, 2 * i : 2 * i + 9] = 1 + i
+        picture[-5:, -5:] = 79 if i < 3 else 0
+    pictures[5:7] = pictures[4:5]
+    return pictures
+
+
+@pytest.mark.parametrize("pictures", [moving_squares(20), moving_squares(1), moving_squares(7)[4:]])
+def test_every_picture_is_shown_as_given_for_its_time(tmp_path, pictures):
+    delays = np.resize([20, 30.0, 40], len(pictures))
+    stick_figure._write_gif(tmp_path / "a.gif", iter(pictures), delays, PALETTE.tobytes())
+    frames, seconds = read_gif(tmp_path / "a.gif")
+    ends = np.round(1000 * seconds.cumsum())
+    assert ends[-1] == delays.sum()
+    assert (frames[np.searchsorted(ends, delays.cumsum())] == PALETTE[pictures]).all()
+    assert len(frames) <= max(len(pictures) - 2, 1)  # what is like the picture before it only lengthens its time
+
+
+def test_only_what_changes_is_stored_and_the_film_starts_again(tmp_path):
+    pictures = np.random.default_rng(1).integers(0, 80, (1, 100, 100)).repeat(50, axis=0).astype(np.uint8)
+    pictures[:, 10:15, 20:30] = np.arange(50)[:, None, None]
+    sizes = []
+    for count in (1, 50):
+        stick_figure._write_gif(tmp_path / "a.gif", pictures[:count], [20] * count, PALETTE.tobytes())
+        sizes.append((tmp_path / "a.gif").stat().st_size)
+    assert sizes[1] < sizes[0] + 50 * 100
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.info["loop"] == 0  # without end
+
+
+@pytest.mark.parametrize("colours", [1, 2, 3, 80, 128, 256])
+def test_palettes_of_any_size(tmp_path, colours):
+    palette = np.resize(PALETTE, (colours, 3))
+    picture = np.arange(300, dtype=int).reshape(15, 20) % colours
+    stick_figure._write_gif(tmp_path / "a.gif", [picture.astype(np.uint8)], [100], palette.tobytes())
+    frames, _ = read_gif(tmp_path / "a.gif")
+    assert (frames[0] == palette[picture]).all()
+
+
+@pytest.mark.parametrize("ink", stick_figure.INKS)
+def test_inks_and_shades_have_their_places_in_the_palette(ink):
+    drawing = np.zeros((3, 12), dtype=np.uint8)
+    drawing[:, 3:6] = ink  # all of a pixel
+    drawing[1, 6:8] = ink  # two ninths
+    drawing[:2, 9:12] = stick_figure.FLOOR
+    drawing[0, 9] = ink  # more than one ink
+    shades = stick_figure._shrink(Image.fromarray(drawing))
+    assert shades.tolist() == [[0, ink + 8, ink + 1, ink + 5]]
+    palette = np.frombuffer(stick_figure._palette(), dtype=np.uint8).reshape(-1, 3)
+    assert tuple(palette[0]) == stick_figure.PAPER
+    assert tuple(palette[ink + 8]) == stick_figure.INKS[ink]
+    between = palette[ink + 1].astype(int) - stick_figure.PAPER
+    assert between == pytest.approx((np.array(stick_figure.INKS[ink]) - stick_figure.PAPER) * 2 / 9, abs=0.5)
+
+
+def test_a_full_disk_leaves_the_older_film_and_names_the_file(tmp_path):
+    resource = pytest.importorskip("resource", reason="Windows cannot limit the size of files")
+    path, (soft, hard) = tmp_path / "a.gif", resource.getrlimit(resource.RLIMIT_FSIZE)
+    stick_figure._write_gif(path, moving_squares(2), [20, 20], PALETTE.tobytes())
+    before = path.read_bytes()
+    noise = np.random.default_rng(2).integers(0, 80, (5, 200, 200)).astype(np.uint8)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))  # as on a full disk, writing fails half-way
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            stick_figure._write_gif(path, noise, [20] * 5, PALETTE.tobytes())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(path)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [before]
 
 
 def ink(frames, colour):
@@ -52,7 +129,7 @@ def test_only_the_figure_is_drawn_anew_and_nothing_is_left_behind(duet, monkeypa
     everything = np.array([[[0, 0], [200, 200]]] * len(frames))
     monkeypatch.setattr(stick_figure._Canvas, "boxes_around", lambda canvas, points: everything)
     drawn = []
-    monkeypatch.setattr(stick_figure.gif, "write_gif", lambda path, pictures, *_: drawn.extend(pictures))
+    monkeypatch.setattr(stick_figure, "_write_gif", lambda path, pictures, *_: drawn.extend(pictures))
     stick_figure.save_gif(take, duet / "whole.gif", 90, -90, 3.0, 2.0)
     palette = np.frombuffer(stick_figure._palette(), dtype=np.uint8).reshape(-1, 3)
     different = (palette[np.array(drawn)] != frames).any(axis=-1)

@@ -1,36 +1,15 @@
-"""Kill a training at random moments, again and again, and see that it ends as if nothing had happened.
+"""Kills a training at random moments, again and again, and sees that it ends as if nothing had happened."""
 
-    python tests/slow/kill_and_resume.py [--kills 20] [--epochs 200] [--seed 1]
-
-Both scripts, with a checkpoint after every epoch: each time the process is killed outright, and started again with
-resume. At the end, history and weights must be those of a run that nobody disturbed, to the bit.
-"""
-
-import argparse
 import random
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from helpers.project import PROJECT, SCRIPTS, TINY, arguments, write_body
+from helpers.project import PROJECT, TINY, arguments, write_body
 
 import torch
 
 EARLY = 0.2  # of the kills come at any time after the start, the others while it trains
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    for name in SCRIPTS:
-        with tempfile.TemporaryDirectory() as folder:
-            resumed, checkpoints = disturbed_run(name, Path(folder), options.kills, options.epochs, options.seed)
-        print(f"{name}: {options.kills} kills, gone on from a checkpoint {resumed} times, after epochs {checkpoints}")
 
 
 def disturbed_run(name, folder, kills, epochs, seed):
@@ -93,7 +72,3 @@ def compare(calm, rough, epochs):
         one, other = (torch.load(folder / "weights" / file.name, weights_only=True) for folder in (calm, rough))
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)
-
-
-if __name__ == "__main__":
-    main()

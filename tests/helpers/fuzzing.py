@@ -1,6 +1,6 @@
 """Feeds damaged motion files to both readers: each has to end in a Mocap or in one InputError, in time and memory.
 
-    python tests/slow/fuzz_motion_files.py --cases 2000
+    python tests/helpers/fuzzing.py --cases 2000
 
 Damages real recordings, where they are there, and generated files: cut, bits flipped, pieces swapped, numbers replaced
 by absurd ones, trees with lying counts, cycles, bombs. A case is made from the seed and its own number, so
@@ -25,14 +25,14 @@ import traceback
 import zlib
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # it may be started from any folder
+sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (2, 1)]  # it may be started from any folder
 
 from common.mocap import bvh, fbx, load_mocap
 from common.mocap.fbx import container
-from common.mocap.fbx.container import Node, PackedArray, PackedList
+from common.mocap.fbx.container import Node, PackedArray
 from common.runtime.errors import InputError
 from helpers import plain_fbx_text, project
+from helpers.fbx_bytes import packed, to_bytes, walk
 
 import numpy as np
 
@@ -173,58 +173,6 @@ def nest_text(data, others, rng):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # damage to the tree of an FBX file
-
-
-def to_bytes(root, version):
-    """A tree as a binary file; arrays keep what they say of themselves, be it a lie."""
-    wide = version >= 7500
-    head, null = struct.Struct("<QQQB" if wide else "<IIIB"), bytes(25 if wide else 13)
-
-    def record(node, at):
-        name = node.name.encode("latin-1")[:255]
-        values = b"".join(map(value_bytes, node.values))
-        place = at + head.size + len(name) + len(values)
-        children = b""
-        for child in node.children:
-            children += record(child, place + len(children))
-        children += null if node.children else b""
-        end = place + len(children)
-        count = sum(value.count if isinstance(value, PackedList) else 1 for value in node.values)
-        return head.pack(end, count, len(values), len(name)) + name + values + children
-
-    data = container.MAGIC + b"\x1a\0" + struct.pack("<I", version)
-    for node in root.children:
-        data += record(node, len(data))
-    return data + null
-
-
-def value_bytes(value):
-    if isinstance(value, (bool, np.bool_)):
-        return b"C" + bytes([value])
-    if isinstance(value, (int, np.integer)):
-        return b"L" + struct.pack("<q", max(min(int(value), 2**63 - 1), -(2**63)))
-    if isinstance(value, float):
-        return b"D" + struct.pack("<d", value)
-    if isinstance(value, str) and len(value) == 1 and value in "CLUsnabtp":
-        return b"C" + value.encode()
-    if isinstance(value, (str, bytes)):
-        raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
-        return (b"S" if isinstance(value, str) else b"R") + struct.pack("<I", len(raw)) + raw
-    if isinstance(value, PackedList):
-        return bytes(value.data)
-    code = next(code for code, form in container.ARRAYS.items() if np.dtype(form).str[1:] == value.dtype.str[1:])
-    return code.encode() + struct.pack("<III", value.count % 2**32, int(value.deflated), len(value.data)) + value.data
-
-
-def packed(numbers, dtype, count=None):
-    data = zlib.compress(np.asarray(numbers).astype(dtype).tobytes())
-    return PackedArray(data, np.dtype(dtype), len(numbers) if count is None else count, True, None)
-
-
-def walk(node):
-    yield node
-    for child in node.children:
-        yield from walk(child)
 
 
 def pick(nodes, rng):
