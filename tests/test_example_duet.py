@@ -81,7 +81,7 @@ def test_what_the_files_hold(takes, dancer):
     assert take.frame_count == 3000
     assert take.fps == pytest.approx(50)
     assert take.up_axis == "Y"
-    assert 160 < kinematics.body_height(take.skeleton) < 180
+    assert 160 < kinematics.body_height(take) < 180
     assert take.skeleton.channels[0] == (
         "Xposition", "Yposition", "Zposition", "Yrotation", "Xrotation", "Zrotation",
     )  # fmt: skip

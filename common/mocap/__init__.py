@@ -2,15 +2,19 @@
 
 from common.mocap.joint_names import without_namespace
 from common.mocap.load import ENDINGS, export_endings, load_mocap, save_mocap, split_skeleton
+from common.mocap.resample import resample
 from common.mocap.take import (
     Mocap,
     Skeleton,
     check_same_fps,
     check_same_joints,
+    check_same_rest_pose,
+    check_same_up_axis,
     cut,
     cut_clip,
     first_frames,
     frame_range,
+    frames,
     rescale,
 )
 
@@ -20,12 +24,16 @@ __all__ = [
     "Skeleton",
     "check_same_fps",
     "check_same_joints",
+    "check_same_rest_pose",
+    "check_same_up_axis",
     "cut",
     "cut_clip",
     "export_endings",
     "first_frames",
     "frame_range",
+    "frames",
     "load_mocap",
+    "resample",
     "rescale",
     "save_mocap",
     "split_skeleton",

@@ -3,6 +3,7 @@
 Shapes: T frames, J joints, C channels.
 """
 
+import dataclasses
 import math
 import re
 import warnings
@@ -11,7 +12,8 @@ from pathlib import Path
 from common.mocap.bvh.channels import POSITIONS, ROTATIONS, end_site_name
 from common.mocap.bvh.words import Words
 from common.mocap.take import Mocap, Skeleton
-from common.motion import kinematics, quaternion
+from common.motion import quaternion
+from common.motion.up_axis import find_up_axis
 from common.runtime import console
 from common.runtime.errors import InputError
 
@@ -225,15 +227,15 @@ def _to_mocap(path, joints, frame_time, values):
         channels=[tuple(joint["channels"]) for joint in joints],
         is_end_site=np.array([joint["end_site"] for joint in joints]),
     )
-    rot_local = _local_rotations(joints, values)
-    return Mocap(
+    take = Mocap(
         skeleton=skeleton,
-        rot_local=rot_local,
+        rot_local=_local_rotations(joints, values),
         root_pos=root_pos,
         fps=1.0 / frame_time,
-        up_axis=kinematics.find_up_axis(rot_local, skeleton),
+        up_axis="Y",
         path=str(path),
     )
+    return dataclasses.replace(take, up_axis=find_up_axis(take).axis)
 
 
 def _root_path_and_offsets(joints, rest_offsets, values):
