@@ -136,7 +136,7 @@ def test_what_the_files_hold(takes, dancer):
     assert take.frame_count == FRAMES
     assert take.fps == pytest.approx(50)
     assert take.up_axis == "Y"
-    assert 160 < kinematics.body_height(take.skeleton) < 180
+    assert 160 < kinematics.body_height(take) < 180
     assert set(take.skeleton.rot_orders) == {"YXZ"}
 
 

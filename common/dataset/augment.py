@@ -5,13 +5,13 @@ Shapes: B batch, T frames, J joints, D pose_dim. Quaternions are w x y z.
 
 from common.mocap.joint_names import other_side, without_namespace
 from common.motion import kinematics, quaternion
-from common.motion.facing import horizontal_axes
+from common.motion.axes import horizontal_axes, up_vector
 from common.runtime.errors import InputError
 
 import numpy as np
 import torch
 
-UNLIKE = 0.1  # of the body's height: how far a resting joint may lie from the mirror image of its partner
+UNLIKE = 0.1  # of the body's size: how far a resting joint may lie from the mirror image of its partner
 
 
 class Augmentation:
@@ -21,8 +21,7 @@ class Augmentation:
 
     def __init__(self, windows, turns, mirrors):
         self.turns, self.mirrors = turns, mirrors
-        up = "XYZ".index(windows.up_axis)
-        self.up = torch.eye(3, device=windows.frames.device)[up]
+        self.up = up_vector(windows.up_axis).to(windows.device)
         self.parents = windows.parents
         self.hips = [kinematics.hips(skeleton) for skeleton in windows.skeletons]
         if mirrors:
@@ -148,7 +147,7 @@ def rest_normal(skeleton, partners):
     image = image - 2 * np.outer(image @ normal, normal) + centre
     off = np.linalg.norm(image - positions, axis=1)
     off[:hips] = 0  # what the body hangs from is no part of it
-    if off.max() > UNLIKE * kinematics.body_height(skeleton):
+    if off.max() > UNLIKE * np.ptp(positions[hips:], axis=0).max():
         worst = int(off.argmax())
         raise InputError(
             f"augment_mirror = True: in its rest pose the body is not its own mirror image; joint "

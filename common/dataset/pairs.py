@@ -1,86 +1,206 @@
-"""The pairs of takes that a script names: read, brought to centimetres, checked, cut to equal length."""
+"""The pairs of takes that a script names: read, brought to one frame rate and to centimetres, put together, checked."""
 
 import dataclasses
 from pathlib import Path
 
-from common.mocap import check_same_fps, check_same_joints, first_frames, frame_range, load_mocap, rescale
+from common.mocap import (
+    check_same_fps,
+    check_same_joints,
+    check_same_rest_pose,
+    check_same_up_axis,
+    frame_range,
+    frames,
+    load_mocap,
+    resample,
+    rescale,
+    split_skeleton,
+)
 from common.motion import kinematics
+from common.motion.feet import find_feet
+from common.motion.up_axis import find_up_axis
 from common.runtime import console
 from common.runtime.errors import InputError
 
 HEIGHTS_CM = (100, 230)  # a standing person
 SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
+PART_OF_A_FRAME = 0.25  # by which two takes may be out of step without a word
+SHARED = "mocap_files: the two dancers share one encoder"
+OWN_ENCODER = ", or use vae_rnn.py, where each dancer has a rest pose of their own"
 
 
 def load_pairs(
-    folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=None, fbx_backend="builtin", shared_encoder=False
+    folder,
+    files,
+    frame_ranges,
+    pos_scale,
+    fps,
+    up_axis,
+    take_name=None,
+    fbx_backend="builtin",
+    resample_fps=None,
+    frame_offsets=None,
+    shared_encoder=False,
 ):
     """Read the two takes of every pair, and check all that must agree before they are used together.
 
     Returns the pairs [(mocap1, mocap2), ...], in cm and of equal length, and their resolved frame ranges
     [[(start, end), ...], ...]. Prints what was read. fps and up_axis overrule the files unless None, and take_name
-    picks one of several takes in FBX files. With `shared_encoder` the joints of both dancers have to agree.
+    picks one of several takes in FBX files. pos_scale is a number, or one for each dancer. resample_fps is the rate to
+    which all takes are brought; frame_offsets has for each pair by how many frames dancer 2's file starts after dancer
+    1's, None for what the files say. With shared_encoder both dancers must have the same joints and the same rest pose.
+    Frame ranges count the frames of what comes out of this.
     """
-    if len(frame_ranges) != len(files):
-        raise InputError(
-            f"mocap_valid_frame_ranges has {len(frame_ranges)} list(s) of ranges, mocap_files has "
-            f"{len(files)} pair(s). Give every pair its own list, as [[[0, -1]], [[0, -1]]]."
-        )
+    _check_one_for_each_pair("mocap_valid_frame_ranges", frame_ranges, files, "list(s) of ranges", "[[0, -1]]")
+    if frame_offsets is not None:
+        _check_one_for_each_pair("mocap_frame_offsets", frame_offsets, files, "number(s)", "0")
+    scales = pos_scale if isinstance(pos_scale, list | tuple) else (pos_scale, pos_scale)
     pairs, ranges = [], []
     for index, names in enumerate(files):
-        takes = [load_mocap(Path(folder) / name, take=take_name, fbx_backend=fbx_backend) for name in names]
-        takes = [_overrule(take, pos_scale, fps, up_axis) for take in takes]
-        for dancer, take in enumerate(takes, 1):
-            describe_take(dancer, take, pos_scale)
+        takes = [_read(Path(folder) / name, take_name, fbx_backend, fps, resample_fps) for name in names]
+        takes = _with_up_axes([rescale(take, scale) for take, scale in zip(takes, scales, strict=True)], up_axis)
+        for dancer, (take, scale) in enumerate(zip(takes, scales, strict=True), 1):
+            describe_take(dancer, take, scale)
         where = f"mocap_files, pair {index}"
         check_same_fps(*takes, where)
-        takes = _cut_to_shorter(takes)
+        check_same_up_axis(*takes, where)
+        takes = _cut_to_shorter(_put_together(takes, index, frame_offsets))
         ranges.append(_resolve_ranges(frame_ranges[index], takes[0].frame_count, index))
-        if takes[0].up_axis != takes[1].up_axis:
-            console.note(
-                f"{where}: one dancer has {takes[0].up_axis} up, the other {takes[1].up_axis}; see mocap_up_axis."
-            )
         pairs.append(tuple(takes))
-        for dancer in (0, 1):
-            check_same_joints(pairs[0][dancer], takes[dancer], f"mocap_files, dancer {dancer + 1}")
-        check_same_fps(pairs[0][0], takes[0], "mocap_files, first pair and another")
-    if shared_encoder:
-        check_same_joints(*pairs[0], "mocap_files: the two dancers share one encoder")
+        _check_like_the_first(pairs)
+        if shared_encoder:
+            check_same_joints(*takes, SHARED)
+            check_same_rest_pose(*takes, SHARED, OWN_ENCODER)
     return pairs, ranges
 
 
-def _overrule(take, pos_scale, fps, up_axis):
-    take = rescale(take, pos_scale)
-    if fps is not None:
-        name = Path(take.path).name
-        console.note(f"{name}: mocap_fps = {fps:g} overrules the file's {take.fps:.5g} frames per second.")
-    return dataclasses.replace(take, fps=float(fps or take.fps), up_axis=up_axis or take.up_axis)
+def _check_one_for_each_pair(constant, values, files, what, example):
+    if len(values) != len(files):
+        several = f"[{example}, {example}]"
+        raise InputError(
+            f"{constant} has {len(values)} {what}, mocap_files has {len(files)} pair(s). Give every pair its own, as "
+            f"{several} for two."
+        )
+
+
+def _check_like_the_first(pairs):
+    """What is learnt from several pairs must be of one kind."""
+    for dancer in (0, 1):
+        first, take, where = pairs[0][dancer], pairs[-1][dancer], f"mocap_files, dancer {dancer + 1}"
+        check_same_joints(first, take, where)
+        check_same_rest_pose(first, take, where)
+    check_same_fps(pairs[0][0], pairs[-1][0], "mocap_files, first pair and another")
+    check_same_up_axis(pairs[0][0], pairs[-1][0], "mocap_files, first pair and another")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# one take
+
+
+def _read(path, take_name, fbx_backend, fps, resample_fps):
+    """A take at the rate that is asked for: an FBX file's curves are sampled at it, other frames lie between frames."""
+    if resample_fps is None:
+        return load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=fps)
+    if split_skeleton(path)[0].suffix.lower() == ".fbx":
+        take = load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=resample_fps)
+        how = "its curves are sampled at it"
+    else:
+        recorded = load_mocap(path, fps=fps)
+        take = resample(recorded, resample_fps)
+        how = f"{recorded.frame_count} frames at {recorded.fps:.5g} became {take.frame_count}"
+    console.note(f"{path.name}: mocap_resample_fps = {resample_fps:g}: {how}. Frame numbers count at this rate.")
+    return take
+
+
+def _with_up_axes(takes, up_axis):
+    """The takes of a pair with their up axis overruled, or settled: where that of one BVH file is doubtful it has that
+    of its partner, or else a note names both candidates."""
+    if up_axis is not None:
+        return [dataclasses.replace(take, up_axis=up_axis) for take in takes]
+    looks = [None if take.skeleton.channels is None else find_up_axis(take) for take in takes]
+    sure = {take.up_axis for take, look in zip(takes, looks, strict=True) if look is None or not look.doubtful}
+    settled = []
+    for take, look in zip(takes, looks, strict=True):
+        axis = take.up_axis
+        if look is not None and look.doubtful:
+            axis = next(iter(sure)) if len(sure) == 1 else axis
+            like = ", as in the partner's file" if len(sure) == 1 else ""
+            console.note(
+                f"{Path(take.path).name}: a BVH file does not say which axis is up, and this one is doubtful: "
+                f"{look.axis} or {look.other}. {axis} is taken{like}; the GIF shows whether that is right. If not, set "
+                f'mocap_up_axis, as "{look.other if axis == look.axis else look.axis}".'
+            )
+        settled.append(dataclasses.replace(take, up_axis=axis))
+    return settled
 
 
 def describe_take(dancer, take, pos_scale):
-    skeleton, height = take.skeleton, kinematics.body_height(take.skeleton)
+    """Print a take's joints, length and height, and notes on what is not as a recording of a person would be."""
+    skeleton, height, name = take.skeleton, kinematics.body_height(take), Path(take.path).name
     console.line(
-        f"dancer {dancer}: {Path(take.path).name}: {skeleton.joint_count} joints, {take.frame_count} frames at "
-        f"{take.fps:.5g} fps ({take.frame_count / take.fps:.1f} s), rest pose {height:.4g} cm, {take.up_axis} up"
+        f"dancer {dancer}: {name}: {skeleton.joint_count} joints, {take.frame_count} frames at "
+        f"{take.fps:.5g} fps ({take.frame_count / take.fps:.1f} s), body {height:.4g} cm high, {take.up_axis} up"
     )
     if not HEIGHTS_CM[0] <= height <= HEIGHTS_CM[1]:
         advice = f" (for a person of 170 cm: {170 / height * pos_scale:.3g})" if height > 0 else ""
         console.note(
-            f"{Path(take.path).name}: the rest pose is {height:.4g} cm high, and a person {HEIGHTS_CM[0]} to "
-            f"{HEIGHTS_CM[1]}. Set mocap_pos_scale to bring the file to centimetres{advice}."
+            f"{name}: the body is {height:.4g} cm high, and a person {HEIGHTS_CM[0]} to {HEIGHTS_CM[1]}. Set "
+            f"mocap_pos_scale to bring the file to centimetres{advice}."
         )
-    for name, distance in skeleton.moving_joints(at_least=SEEN_CM).items():
+    if not find_feet(kinematics.sampled_positions(take), skeleton.parents, take.up_axis, height):
         console.note(
-            f"{Path(take.path).name}: {name} moves by {distance:.3g} cm inside its parent joint; the models learn "
-            f"rotations only and see its mean place."
+            f"{name}: no joint's end is near the floor half of the time, so no feet are found: they are neither held "
+            f"nor measured. Is {take.up_axis} up? If not, set mocap_up_axis."
         )
+    for joint, distance in skeleton.moving_joints(at_least=SEEN_CM).items():
+        console.note(
+            f"{name}: {joint} moves by {distance:.3g} cm inside its parent joint; the models learn rotations only and "
+            f"see its mean place."
+        )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# two takes
+
+
+def _put_together(takes, index, frame_offsets):
+    """The takes of a pair from the frame on at which both have begun."""
+    asked = None if frame_offsets is None else frame_offsets[index]
+    starts, (name, other) = [take.start_seconds for take in takes], (Path(take.path).name for take in takes)
+    if asked is not None:
+        offset, source = asked, f"mocap_frame_offsets, pair {index}"
+    elif None not in starts:
+        late = (starts[1] - starts[0]) * takes[0].fps
+        offset, source = round(late), f"pair {index}: by the times that the files state"
+        if abs(late - offset) > PART_OF_A_FRAME:
+            console.note(f"pair {index}: {name} and {other} are out of step by {abs(late - offset):.2f} of a frame.")
+    else:
+        return takes
+    if offset == 0:
+        return takes
+    later, earlier = (1, 0) if offset > 0 else (0, 1)
+    skipped = abs(offset)
+    says = (
+        f"{source}, {Path(takes[later].path).name} starts {skipped} frames ({skipped / takes[0].fps:.5g} s) after "
+        f"{Path(takes[earlier].path).name}"
+    )
+    if skipped >= takes[earlier].frame_count:
+        over = f"{says}, which has only {takes[earlier].frame_count} frames: no frame is in both."
+        if asked is not None:
+            raise InputError(f"{over} Give a smaller number.")
+        console.note(f"{over} They are taken to start together; set mocap_frame_offsets if they do not.")
+        return takes
+    console.note(
+        f"{says}: frame 0 is now frame {skipped} of that file. mocap_frame_offsets = [0] would let both start together."
+    )
+    takes[earlier] = frames(takes[earlier], skipped, takes[earlier].frame_count)
+    return takes
 
 
 def _cut_to_shorter(takes):
     counts = [take.frame_count for take in takes]
     if counts[0] != counts[1]:
         console.note(f"the takes have {counts[0]} and {counts[1]} frames; using the first {min(counts)}.")
-    return [take if take.frame_count == min(counts) else first_frames(take, min(counts)) for take in takes]
+    return [take if take.frame_count == min(counts) else frames(take, 0, min(counts)) for take in takes]
 
 
 def _resolve_ranges(frame_ranges, frame_count, index):

@@ -94,7 +94,7 @@ def _feet_and_front(take, start, end):
     skeleton = dataclasses.replace(take.skeleton, offsets=offsets if offsets.ndim == 2 else offsets[frames])
     rotations = torch.from_numpy(take.rot_local[frames])
     positions = kinematics.forward_kinematics(rotations, take.root_pos[frames], skeleton)
-    feet = find_feet(positions, skeleton.parents, take.up_axis, kinematics.body_height(take.skeleton))
+    feet = find_feet(positions, skeleton.parents, take.up_axis, kinematics.body_height(take))
     turned = kinematics.world_rotation(rotations, skeleton.parents, kinematics.hips(skeleton))
     return feet, forward_axis(positions, turned, feet, take.up_axis)
 

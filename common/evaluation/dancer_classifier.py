@@ -9,6 +9,7 @@ from common.evaluation import clip_metrics, metrics
 from common.evaluation.baselines import prediction_errors
 from common.model import generate
 from common.motion import quaternion
+from common.motion.axes import up_vector
 
 import torch
 from torch import nn
@@ -28,12 +29,12 @@ def features(rotations, joints, spine, up_axis, fps):
     the joints from the root to the hips, which hold the heading and are left out of `joints`.
     """
     chosen = rotations[:, :, joints]
-    axes = torch.eye(3)
-    columns = [quaternion.rotate(chosen, axes[i].expand(*chosen.shape[:-1], 3)).flatten(2) for i in (0, 1)]
+    units = torch.eye(3)
+    columns = [quaternion.rotate(chosen, units[i].expand(*chosen.shape[:-1], 3)).flatten(2) for i in (0, 1)]
     hips = rotations[:, :, spine[0]]
     for joint in spine[1:]:
         hips = quaternion.mul(hips, rotations[:, :, joint])
-    upright = quaternion.rotate(quaternion.inv(hips), axes["XYZ".index(up_axis)].expand(*hips.shape[:-1], 3))
+    upright = quaternion.rotate(quaternion.inv(hips), up_vector(up_axis).expand(*hips.shape[:-1], 3))
     frames = torch.cat((*columns, upright), dim=-1)  # (W, L, 6 J + 3)
     parts = [frames.mean(dim=1), frames.std(dim=1, unbiased=False)]
     if rotations.shape[1] > 1:

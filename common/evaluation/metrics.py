@@ -5,7 +5,7 @@ unit quaternions w x y z.
 """
 
 from common.motion import quaternion
-from common.motion.facing import horizontal_axes
+from common.motion.axes import horizontal_axes
 
 import torch
 

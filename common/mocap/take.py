@@ -12,6 +12,9 @@ from common.runtime.errors import InputError
 import numpy as np
 import torch
 
+SHORT_BONE = 0.01  # of all bones together: what is shorter may point anywhere
+MOST_APART = 30  # degrees between equal bones of two rest poses
+
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
@@ -70,7 +73,7 @@ def cut(mocap, start, end, anchor=None):
     first = min(start, anchor)
     rot_local = torch.from_numpy(mocap.rot_local[first : max(end, anchor + 1)])
     rot_local = quaternion.make_continuous(rot_local, anchor - first)[start - first : end - first]
-    return dataclasses.replace(_frames(mocap, start, end), rot_local=rot_local.numpy())
+    return dataclasses.replace(frames(mocap, start, end), rot_local=rot_local.numpy())
 
 
 def poses_of(mocap):
@@ -80,10 +83,11 @@ def poses_of(mocap):
 
 def first_frames(mocap, count):
     """The first `count` frames, signs as they are."""
-    return _frames(mocap, 0, count)
+    return frames(mocap, 0, count)
 
 
-def _frames(mocap, start, end):
+def frames(mocap, start, end):
+    """Frames start ≤ f < end, signs as they are."""
     offsets = mocap.skeleton.offsets
     skeleton = dataclasses.replace(mocap.skeleton, offsets=offsets if offsets.ndim == 2 else offsets[start:end])
     return dataclasses.replace(
@@ -91,6 +95,7 @@ def _frames(mocap, start, end):
         skeleton=skeleton,
         rot_local=mocap.rot_local[start:end],
         root_pos=mocap.root_pos[start:end],
+        start_seconds=None if mocap.start_seconds is None else mocap.start_seconds + start / mocap.fps,
     )
 
 
@@ -151,5 +156,38 @@ def check_same_fps(first, second, why):
     if abs(first.fps - second.fps) > 1e-3 * first.fps:
         raise InputError(
             f"{why}: {first.path} has {first.fps:.5g} frames per second, {second.path} has "
-            f"{second.fps:.5g}. Export both with one frame rate, or set mocap_fps if a file is wrong."
+            f"{second.fps:.5g}. Set mocap_resample_fps = {min(first.fps, second.fps):.5g} to bring all takes to one "
+            f"rate, or mocap_fps if a file states a wrong one."
         )
+
+
+def check_same_up_axis(first, second, why):
+    """Two takes must have the same axis up: one view, one floor and one heading are for both."""
+    if first.up_axis != second.up_axis:
+        place, other_place = _places(first, second)
+        raise InputError(
+            f"{why}: {place} has {first.up_axis} up, {other_place} has {second.up_axis} up. Export both with the same "
+            f'axis up, or set mocap_up_axis, as "{first.up_axis}", if it is the right one of both.'
+        )
+
+
+def check_same_rest_pose(first, second, why, otherwise=""):
+    """Two takes of the same joints must have bones that point alike where nothing is turned: else one rotation means
+    two poses. People of one suit differ by a few degrees. `otherwise` ends the message: what else to do."""
+    bones = [skeleton.mean_offsets[1:] for skeleton in (first.skeleton, second.skeleton)]
+    lengths = [np.linalg.norm(bone, axis=1) for bone in bones]
+    long = np.logical_and(*(length > SHORT_BONE * length.sum() for length in lengths))
+    directions = [bone[long] / length[long, None] for bone, length in zip(bones, lengths, strict=True)]
+    angles = np.degrees(2 * np.arctan2(*(np.linalg.norm(directions[0] + s * directions[1], axis=1) for s in (-1, 1))))
+    if angles.max(initial=0) <= MOST_APART:
+        return
+    place, other_place = _places(first, second)
+    worst = int(angles.argmax())
+    joint = first.skeleton.joint_names[1 + np.flatnonzero(long)[worst]]
+    vectors = ["(" + ", ".join(f"{x:.2f}" for x in direction[worst] + 0.0) + ")" for direction in directions]
+    raise InputError(
+        f"{why}: their rest poses differ, so that the same rotations mean other poses. The bone to {joint!r} points to "
+        f"{vectors[0]} in {place} and to {vectors[1]} in {other_place}, {angles[worst]:.0f} degrees apart "
+        f"({(angles > MOST_APART).sum()} of {len(angles)} bones are more than {MOST_APART} apart). Export both from "
+        f"one rig with the same rest pose{otherwise}."
+    )

@@ -4,6 +4,7 @@ Shapes: T frames, J joints. Rotations are unit quaternions w x y z, angles degre
 """
 
 from common.motion import quaternion
+from common.motion.axes import axis_and_sign
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ def forward_axis(positions, hip_rotations, feet, up_axis):
 def flat(vectors, up_axis):
     """Vectors (..., 3) without their height."""
     vectors = vectors.clone()
-    vectors[..., "XYZ".index(up_axis)] = 0
+    vectors[..., axis_and_sign(up_axis)[0]] = 0
     return vectors
 
 
@@ -41,13 +42,15 @@ def angles_between(first, second):
     return torch.rad2deg(torch.atan2(cross, dot))
 
 
-def horizontal_axes(up_axis):
-    """The two horizontal axes as numbers, in the order that makes them and "X", "Y" or "Z" a right-handed system."""
-    up = "XYZ".index(up_axis)
-    return (up + 1) % 3, (up + 2) % 3
-
-
 def turn_upright(positions, up_axis):
     """The same positions (..., 3) with the up axis as y, in a right-handed system as before."""
-    x, y, z = np.moveaxis(positions, -1, 0)
-    return np.stack({"X": (-y, x, z), "Y": (x, y, z), "Z": (x, z, -y)}[up_axis], axis=-1)
+    x, y, z = np.moveaxis(np.asarray(positions), -1, 0)
+    upright = {
+        "X": (-y, x, z),
+        "Y": (x, y, z),
+        "Z": (x, z, -y),
+        "-X": (y, -x, z),
+        "-Y": (x, -y, -z),
+        "-Z": (x, -z, y),
+    }
+    return np.stack(upright[up_axis], axis=-1)

@@ -3,8 +3,7 @@
 Shapes: T frames, J joints. Positions are in cm.
 """
 
-from common.motion import quaternion
-from common.motion.facing import horizontal_axes
+from common.motion import axes, quaternion
 
 import torch
 
@@ -21,7 +20,7 @@ def find_feet(positions, parents, up_axis, body_height):
     A joint without children that is near the floor half of the time is the tip of a foot, whatever its name; the foot
     is the tip and the joints above it that are as low.
     """
-    heights = positions[..., "XYZ".index(up_axis)]
+    heights = axes.heights(positions, up_axis)
     floor = heights.min(dim=1).values.quantile(FLOOR)
     low = ((heights.median(dim=0).values - floor) < FOOT_HEIGHT * body_height).tolist()
     feet, inner = [], {int(parent) for parent in parents}
@@ -52,8 +51,8 @@ def foot_slides(positions, feet, up_axis, fps):
     slides = torch.zeros(max(0, len(positions) - frames), dtype=torch.bool)
     for foot in feet:
         pos = positions[:, foot]  # (T, joints of the foot, 3)
-        heights = pos[..., "XYZ".index(up_axis)]
+        heights = axes.heights(pos, up_axis)
         low = heights < standing_height(heights) + FOOT_LOW
-        way = quaternion.length((pos[frames:] - pos[:-frames])[..., horizontal_axes(up_axis)])
+        way = quaternion.length((pos[frames:] - pos[:-frames])[..., axes.horizontal_axes(up_axis)])
         slides |= (low[frames:] & low[:-frames] & (way * fps / frames > FOOT_SLIDES)).all(dim=1)
     return slides

@@ -9,8 +9,7 @@ Shapes: T frames, J joints, F feet.
 
 import math
 
-from common.motion import kinematics, leg_ik, root_path
-from common.motion.facing import horizontal_axes
+from common.motion import axes, kinematics, leg_ik, root_path
 from common.motion.feet import FOOT_LOW, FOOT_SLIDES, find_feet, standing_height
 
 import numpy as np
@@ -35,7 +34,7 @@ def hold(take):
     Without anything that stands near the floor half of the time, the take is as it was.
     """
     positions = kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton)
-    height = kinematics.body_height(take.skeleton)
+    height = kinematics.body_height(take)
     feet = find_feet(positions, take.skeleton.parents, take.up_axis, height)
     if not feet or take.frame_count < 2:
         return take
@@ -44,7 +43,7 @@ def hold(take):
     detour = size * _detour(np.stack(stands, axis=1), np.stack(ways, axis=1), take.fps)
     held = root_path.aside(take, _over_the_floor(detour, take.up_axis))
     for foot, stood, way in zip(feet, stands, ways, strict=True):
-        if leg_ik.has_leg(take.skeleton, foot[-1]):
+        if leg_ik.has_leg(take.skeleton, foot[-1], height):
             left = way + np.diff(detour) / size  # that it slides on this path
             reached = _detour(stood[:, None], left[:, None], take.fps, LEG_BACK)
             reached *= np.minimum(1, FARTHEST / np.abs(reached).clip(1e-9))
@@ -55,17 +54,17 @@ def hold(take):
 def _over_the_floor(way, up_axis):
     """Complex numbers (T,) as vectors (T, 3)."""
     found = np.zeros((len(way), 3))
-    found[:, horizontal_axes(up_axis)] = np.stack((way.real, way.imag), axis=1)
+    found[:, axes.horizontal_axes(up_axis)] = np.stack((way.real, way.imag), axis=1)
     return found
 
 
 def _footing(foot, up_axis):
     """How surely a foot stands, from each frame to the next (T - 1,), and its way over the floor meanwhile, as complex
     numbers (T - 1,); from the positions of its joints (T, joints, 3)."""
-    heights = foot[..., "XYZ".index(up_axis)]
+    heights = axes.heights(foot, up_axis)
     over = (heights - standing_height(heights)).amax(dim=1)
     sure = torch.sigmoid((LOW - over) / SURE).numpy()
-    x, y = foot.mean(dim=1)[:, horizontal_axes(up_axis)].numpy().T
+    x, y = foot.mean(dim=1)[:, axes.horizontal_axes(up_axis)].numpy().T
     return np.minimum(sure[1:], sure[:-1]), np.diff(x + 1j * y)
 
 

@@ -7,12 +7,13 @@ import dataclasses
 import functools
 import itertools
 
-from common.motion import quaternion
+from common.motion import axes, quaternion
 
 import numpy as np
 import torch
 
 SAMPLED = 1000  # frames of a take that tell how high it carries its hips
+UPRIGHT_REST = 0.5  # cosine of the angle between trunk and the opposite of the legs, for a rest pose that is a body's
 
 
 def forward_kinematics(rot_local, root_pos, skeleton):
@@ -119,7 +120,7 @@ def rest_pose(skeleton):
     rotations = skeleton.rest_rotations
     if rotations is None:
         rotations = np.tile((1.0, 0.0, 0.0, 0.0), (skeleton.joint_count, 1))
-    return joint_positions(torch.from_numpy(rotations), torch.from_numpy(offsets), skeleton.parents).numpy()
+    return joint_positions(torch.as_tensor(rotations), torch.as_tensor(offsets), skeleton.parents).numpy()
 
 
 def hips(skeleton):
@@ -128,11 +129,57 @@ def hips(skeleton):
     return int(np.argmax(children > 1))
 
 
-def body_height(skeleton):
-    """Height of the rest pose, in the unit of the offsets. Some files keep it in other axes than the
-    recording, so it is measured along its own upright axis."""
-    positions = rest_pose(skeleton)[hips(skeleton) :]
-    return float(np.ptp(positions, axis=0)[np.argmax(_asymmetry(positions))])
+def trunk_and_legs(skeleton):
+    """The joints above the hips and those of the legs, two arrays of numbers, whatever they are called: of what hangs
+    from the hips, the part of most joints is the trunk with arms and head. No legs where nothing branches."""
+    start, branch = hips(skeleton), np.full(skeleton.joint_count, -1)
+    for joint, parent in enumerate(skeleton.parents):
+        if joint > start:
+            branch[joint] = joint if parent == start else branch[parent]
+    inside = branch[branch >= 0]
+    trunk = np.bincount(inside).argmax() if len(inside) else -1
+    return np.flatnonzero((branch == trunk) & (branch >= 0)), np.flatnonzero((branch != trunk) & (branch >= 0))
+
+
+def upright_at_rest(skeleton):
+    """Where the trunk lies above the legs in the rest pose, a unit vector (3,). None where the rest pose shows no body:
+    where the legs do not lie opposite to the trunk, as in files whose bones all lie along one axis of their joints."""
+    positions, (trunk, legs) = rest_pose(skeleton), trunk_and_legs(skeleton)
+    if not len(legs):
+        return None
+    above, below = (positions[joints].mean(axis=0) - positions[hips(skeleton)] for joints in (trunk, legs))
+    lengths = np.linalg.norm(above), np.linalg.norm(below)
+    if -(above @ below) <= UPRIGHT_REST * lengths[0] * lengths[1]:
+        return None
+    return (above - below) / np.linalg.norm(above - below)
+
+
+def sampled_positions(mocap, count=SAMPLED):
+    """Joint positions of at most `count` frames from all over a take: a tensor (F, J, 3)."""
+    frames = np.unique(np.linspace(0, mocap.frame_count - 1, count).astype(int))
+    offsets = torch.as_tensor(mocap.skeleton.offsets)
+    offsets = offsets if offsets.dim() == 2 else offsets[frames]
+    rot_local, root_pos = torch.as_tensor(mocap.rot_local)[frames], torch.as_tensor(mocap.root_pos)[frames]
+    return joint_positions(rot_local, offsets, mocap.skeleton.parents) + root_pos.unsqueeze(-2)
+
+
+def body_height(mocap):
+    """Height of the standing body, in the unit of the offsets.
+
+    That of the rest pose, along the axis along which its trunk lies above its legs, since some files rest in other axes
+    than they move. Where the rest pose shows no body, that of the motion: along the trunk, which may be lying, or along
+    the up axis where nothing tells trunk from legs; of frames from all over the take what one in four exceeds.
+    """
+    upright, start = upright_at_rest(mocap.skeleton), hips(mocap.skeleton)
+    if upright is not None:
+        return float(np.ptp(rest_pose(mocap.skeleton)[start:, np.abs(upright).argmax()]))
+    positions, (trunk, legs) = sampled_positions(mocap), trunk_and_legs(mocap.skeleton)
+    heights = axes.heights(positions[:, start:], mocap.up_axis)
+    if len(legs):
+        along = positions[:, trunk].mean(dim=1) - positions[:, legs].mean(dim=1)
+        along = along / quaternion.length(along).unsqueeze(-1)
+        heights = (positions[:, start:] * along.unsqueeze(1)).sum(-1)
+    return float((heights.amax(dim=1) - heights.amin(dim=1)).quantile(0.75))
 
 
 def hip_height(mocap):
@@ -140,36 +187,8 @@ def hip_height(mocap):
 
     Of frames from all over the take the height that one in ten exceeds: floor work does not make a body small.
     """
-    frames = np.linspace(0, mocap.frame_count - 1, min(mocap.frame_count, SAMPLED)).astype(int)
-    offsets = torch.from_numpy(mocap.skeleton.mean_offsets)
-    positions = joint_positions(torch.from_numpy(mocap.rot_local[frames]), offsets, mocap.skeleton.parents)
-    start, heights = hips(mocap.skeleton), positions[..., "XYZ".index(mocap.up_axis)]
-    return float((heights[:, start] - heights[:, start:].min(dim=1).values).quantile(0.9))
-
-
-def find_up_axis(rot_local, skeleton):
-    """ "X", "Y" or "Z", for files that do not say: the axis along which the rest pose is tallest.
-
-    A T-pose is as wide as it is tall; there, the up axis is the one along which it is less its own mirror image. And
-    some files rest in other axes than they move: where the recorded body is clearly longest along one axis, it is that.
-    """
-    frames = np.linspace(0, len(rot_local) - 1, min(len(rot_local), 200)).astype(int)
-    offsets = torch.from_numpy(skeleton.mean_offsets)
-    positions = joint_positions(torch.from_numpy(rot_local[frames]), offsets, skeleton.parents).numpy()
-    moving = np.ptp(positions, axis=1).mean(axis=0)
-    if moving.max() > 1.5 * np.median(moving):
-        return "XYZ"[int(np.argmax(moving))]
-    body = rest_pose(skeleton)[hips(skeleton) :]
-    resting = np.ptp(body, axis=0)
-    return "XYZ"[int(np.argmax(np.where(resting > 0.85 * resting.max(), 1 + _asymmetry(body), 0)))]
-
-
-def _asymmetry(positions):
-    """Per axis, how far positions (J, 3) mirrored about the first lie from the nearest real ones: (3,)."""
-    positions = positions - positions[0]
-    mirrored = (positions * (1 - 2 * np.eye(3))[:, None, :]).reshape(-1, 3)  # of all axes, one after the other
-    nearest = [np.linalg.norm(positions - position, axis=1).min() for position in mirrored]
-    return np.reshape(nearest, (3, -1)).mean(axis=1)
+    start, heights = hips(mocap.skeleton), axes.heights(sampled_positions(mocap), mocap.up_axis)
+    return float((heights[:, start] - heights[:, start:].amin(dim=1)).quantile(0.9))
 
 
 def world_rotation(rotations, parents, joint):

@@ -13,13 +13,13 @@ SHORTEST = 0.1  # of the body's height: less is no thigh or shank
 STRETCHED = 0.995  # of a leg's length: as far as it reaches
 
 
-def has_leg(skeleton, ankle):
-    """Whether two long bones lead from a joint upwards, as shank and thigh do."""
+def has_leg(skeleton, ankle, body_height):
+    """Whether two long bones lead from a joint upwards, as shank and thigh do in a body of that height."""
     knee = int(skeleton.parents[ankle])
     if knee < 0 or int(skeleton.parents[knee]) < 0:
         return False
     lengths = torch.as_tensor(skeleton.mean_offsets)[[ankle, knee]].norm(dim=1)
-    return bool((lengths > SHORTEST * kinematics.body_height(skeleton)).all())
+    return bool((lengths > SHORTEST * body_height).all())
 
 
 def reach(take, ankle, shift):

@@ -45,6 +45,23 @@ def length(q, dim=-1):
     return squares.clamp_min(SMALLEST_SQUARE).sqrt()
 
 
+def slerp(a, b, share):
+    """From a to b along the shortest arc, (..., 4) x (..., 4), share (...) from 0 to 1 -> (..., 4).
+
+    `sin((1 − t)·θ)/sin θ · a ± sin(t·θ)/sin θ · b`, θ being the angle between a and ±b, whichever is nearer to a:
+    Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985. At 0 it is a, with a's sign.
+    """
+    cosine = (a * b).sum(-1)
+    sign = torch.where(cosine < 0, -1.0, 1.0).to(a)
+    angle = torch.atan2(length(b * sign.unsqueeze(-1) - a), length(b * sign.unsqueeze(-1) + a)) * 2
+    sine = torch.sin(angle)
+    apart = sine > 1e-6  # else the straight line is the arc
+    sine = torch.where(apart, sine, torch.ones_like(sine))
+    of_a = torch.where(apart, torch.sin((1 - share) * angle) / sine, 1 - share)
+    of_b = torch.where(apart, torch.sin(share * angle) / sine, share) * sign
+    return normalise(of_a.unsqueeze(-1) * a + of_b.unsqueeze(-1) * b)
+
+
 def half_angle(a, b, dim=-1):
     """Half the rotation angle between a and b, (..., 4) x (..., 4) -> (...) in [0, π/2] radians.
 

@@ -7,7 +7,7 @@ hang the body from a root at rest, it is that of the joint below it that travels
 
 import dataclasses
 
-from common.motion import kinematics, quaternion
+from common.motion import axes, kinematics, quaternion
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def aside(take, detour):
 def stand(take):
     """A take in place: what travels stays over the origin of the floor. Its height is as it was, jumps and all."""
     joint = traveller(take.skeleton)
-    on_the_floor = np.array([axis != take.up_axis for axis in "XYZ"])
+    on_the_floor = _on_the_floor(take.up_axis)
     if joint == 0 or _moves(take.root_pos, take.skeleton):
         take = dataclasses.replace(take, root_pos=np.where(on_the_floor, 0.0, take.root_pos))
     return _bring(take, joint, joint, np.where(on_the_floor, 0.0, _chain(take, joint)[0]))
@@ -48,8 +48,13 @@ def stand(take):
 
 def travels(take):
     """Whether a take goes anywhere over the floor; what was recorded in place does not."""
-    on_the_floor = np.array([axis != take.up_axis for axis in "XYZ"])
+    on_the_floor = _on_the_floor(take.up_axis)
     return _moves(np.where(on_the_floor, _chain(take, traveller(take.skeleton))[0], 0.0), take.skeleton)
+
+
+def _on_the_floor(up_axis):
+    """Which of the three axes lie on the floor, (3,) bool."""
+    return np.arange(3) != axes.axis_and_sign(up_axis)[0]
 
 
 def scale_between(take, guide):

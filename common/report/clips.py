@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.mocap import ENDINGS, joint_names, load_mocap, rescale
 from common.motion import kinematics
+from common.motion.axes import UP_AXES
 from common.motion.facing import turn_upright
 from common.report import presets
 from common.runtime.errors import InputError
@@ -78,6 +79,8 @@ def _in_centimetres(take, name, config, run):
         scale = float(run["takes"][0][presets.role(name)["dancer"]]["unit_cm"])
     except (TypeError, KeyError, IndexError, ValueError):
         scale = config.get("mocap_pos_scale", 1.0)
+        if isinstance(scale, list) and len(scale) == 2:
+            scale = scale[presets.role(name)["dancer"]]
     fits = isinstance(scale, (int, float)) and 1e-6 < scale < 1e6
     return rescale(take, float(scale)) if fits else take
 
@@ -85,7 +88,7 @@ def _in_centimetres(take, name, config, run):
 def _with_one_up_axis(named, config):
     """All clips of a run have the axes of its recording; a generated pose alone could be taken for lying."""
     axis = config.get("mocap_up_axis")
-    if axis not in ("X", "Y", "Z"):
+    if axis not in UP_AXES:
         recorded = [take.up_axis for name, take in named if name.startswith("orig")]
         axes = recorded or [take.up_axis for _, take in named]
         axis = max(sorted(set(axes)), key=axes.count)

@@ -4,7 +4,8 @@ import math
 
 from common.evaluation import metrics
 from common.motion import kinematics, quaternion
-from common.motion.facing import angles_between, forward_axis, headings, horizontal_axes
+from common.motion.axes import horizontal_axes
+from common.motion.facing import angles_between, forward_axis, headings
 from common.motion.feet import FOOT_SLIDES, find_feet, foot_slides
 
 import numpy as np

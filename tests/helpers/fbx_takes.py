@@ -67,7 +67,7 @@ def assert_read_alike(found, takes, unit_cm=1.0):
     for take in takes:
         joints = [places[path] for path in paths_from_root(take.skeleton.joint_names, take.skeleton.parents)]
         found_cm = found["positions"][: take.frame_count, joints] * unit_cm
-        height = kinematics.body_height(take.skeleton)
+        height = kinematics.body_height(take)
         np.testing.assert_allclose(found_cm, positions(take), atol=1e-4 * height)
 
 

@@ -167,6 +167,16 @@ MISTAKES = {
         lambda d: second_pair(d, fps=60),
         ["first pair and another", "has 50 frames", "three.bvh has 59.999", "mocap_fps"],
     ),
+    "up axes differ": (
+        {},
+        lambda d: write_body(d / "two.bvh", body=re.sub(r"OFFSET (\S+) (\S+) (\S+)", r"OFFSET \1 \3 \2", BODY)),
+        ["pair 0", "one.bvh has Y up", "two.bvh has Z up", "mocap_up_axis"],
+    ),
+    "rest poses of two pairs differ": (
+        TWO_PAIRS,
+        lambda d: second_pair(d, BODY.replace("OFFSET 55 0 0", "OFFSET 0 -55 0")),
+        ["mocap_files, dancer 1", "'LeftArm_Nub'", "(1.00, 0.00, 0.00)", "(0.00, -1.00, 0.00)", "90 degrees"],
+    ),
     "joints of two pairs differ": (
         TWO_PAIRS,
         lambda d: second_pair(d, BODY.replace("JOINT Head", "JOINT Kopf")),
@@ -250,12 +260,7 @@ MISTAKES = {
 NOTES = {
     "frame rate overruled": ({"mocap_fps": 25}, None, ["one.bvh: mocap_fps = 25 overrules the file's 50 frames"]),
     "lengths differ": ({}, lambda d: write_body(d / "two.bvh", 90), ["100 and 90 frames; using the first 90"]),
-    "no person's height": ({"mocap_pos_scale": 0.01}, None, ["rest pose is", "Set mocap_pos_scale"]),
-    "up axes differ": (
-        {},
-        lambda d: write_body(d / "two.bvh", body=re.sub(r"OFFSET (\S+) (\S+) (\S+)", r"OFFSET \1 \3 \2", BODY)),
-        ["pair 0: one dancer has Y up, the other Z", "mocap_up_axis"],
-    ),
+    "no person's height": ({"mocap_pos_scale": 0.01}, None, ["body is 1.6 cm high", "Set mocap_pos_scale"]),
     "a joint that moves": (
         {},
         lambda d: write_body(d / "two.bvh", body=BODY.replace("3 Z", "4 Zposition Z", 1)),

@@ -29,7 +29,6 @@ TINY = {
     "ae_dense_layer_sizes": [10],
     "initial_weights": "noise",  # three times as fast as a tiny run with a warm start, which has tests of its own
     "model_save_interval": 1,
-    "initial_weights": "noise",  # the warm start takes longer than such a training
     "export_seq_start": 10,
     "export_seq_length": 40,
     "export_mix_seq_start": 0,

@@ -42,7 +42,7 @@ def test_kinematics_takes_any_leading_axes_and_offsets_per_pair(duet):
 
 def test_heights_and_up_axis(duet):
     take = load_mocap(duet / "one.bvh")
-    assert kinematics.body_height(take.skeleton) == pytest.approx(160)
+    assert kinematics.body_height(take) == pytest.approx(160)
     assert take.up_axis == "Y"
 
 
@@ -117,7 +117,7 @@ def test_pairs_are_read_in_centimetres_and_described(duet, capsys):
     assert ranges == [[(10, 50), (60, 100)]]
     assert pairs[0][0].unit_cm == 0.01
     said = capsys.readouterr().out
-    assert "dancer 2: two.bvh: 12 joints, 100 frames at 50 fps (2.0 s), rest pose 1.6 cm, Y up" in said
+    assert "dancer 2: two.bvh: 12 joints, 100 frames at 50 fps (2.0 s), body 1.6 cm high, Y up" in said
     assert "mocap_pos_scale" in said
     assert "1.06" in said  # what would make it 170 cm
 
@@ -129,7 +129,7 @@ def test_the_scale_that_is_advised_is_the_one_that_helps(duet, capsys):
         huge = dataclasses.replace(load_mocap(duet / "huge.bvh"), unit_cm=unit_cm)
         describe_take(1, rescale(huge, 2), 2)
         advised = float(re.search(r"170 cm: ([\d.e-]+)", capsys.readouterr().out)[1])
-        height = kinematics.body_height(rescale(huge, advised).skeleton)
+        height = kinematics.body_height(rescale(huge, advised))
         assert height == pytest.approx(170, rel=0.01), name
 
 

@@ -5,7 +5,7 @@ import dataclasses
 from common.mocap import load_mocap, rescale
 from common.model import generate
 from common.motion import foot_lock, kinematics, quaternion, root_path
-from common.motion.facing import horizontal_axes
+from common.motion.axes import horizontal_axes
 from common.motion.feet import find_feet, foot_slides
 from helpers.project import PROJECT, positions, write_body
 from helpers.resting_root import RESTING, turned, with_turned_root
@@ -28,7 +28,7 @@ def dancer():
 def slides(take):
     """The share of frames in which a foot that is down slides, of a take that has feet."""
     found = torch.as_tensor(positions(take))
-    feet = find_feet(found, take.skeleton.parents, take.up_axis, kinematics.body_height(take.skeleton))
+    feet = find_feet(found, take.skeleton.parents, take.up_axis, kinematics.body_height(take))
     assert len(feet) == 2
     return float(foot_slides(found, feet, take.up_axis, take.fps).double().mean())
 
@@ -62,7 +62,7 @@ def test_feet_that_stand_leave_the_path_almost_as_it_was(dancer):
 def test_legs_hold_two_feet_that_no_path_holds(dancer):
     """A body that turns to and fro over both its feet."""
     found = torch.as_tensor(positions(dancer))
-    feet = find_feet(found, dancer.skeleton.parents, dancer.up_axis, kinematics.body_height(dancer.skeleton))
+    feet = find_feet(found, dancer.skeleton.parents, dancer.up_axis, kinematics.body_height(dancer))
     tips = [foot[-1] for foot in feet]
     frame = int((found[:, tips, 1].amax(dim=1)).argmin())
     angle = np.deg2rad(40) * np.sin(3 * np.pi * np.arange(dancer.frame_count) / dancer.fps)

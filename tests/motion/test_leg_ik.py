@@ -37,7 +37,7 @@ def wave(take, size):
 
 def test_the_ankle_is_put_where_it_should_be(take):
     ankle = joint(take, "LeftFoot")
-    assert leg_ik.has_leg(take.skeleton, ankle)
+    assert leg_ik.has_leg(take.skeleton, ankle, 170)
     shift = wave(take, 3.0)
     shift[:, 1] = 2.0  # up, so that no leg is too short
     found = leg_ik.reach(take, ankle, shift)
@@ -81,6 +81,6 @@ def test_straight_legs_without_a_knee_that_bends_are_finite(take):
 
 def test_what_hangs_from_no_two_long_bones_is_no_leg(take):
     skeleton = take.skeleton
-    assert not leg_ik.has_leg(skeleton, 0)
-    assert not leg_ik.has_leg(skeleton, joint(take, "LeftUpLeg"))
-    assert not leg_ik.has_leg(skeleton, joint(take, "LeftToeBase"))  # its parent's bone is a shank, its own is short
+    assert not leg_ik.has_leg(skeleton, 0, 170)
+    assert not leg_ik.has_leg(skeleton, joint(take, "LeftUpLeg"), 170)
+    assert not leg_ik.has_leg(skeleton, joint(take, "LeftToeBase"), 170)  # below a shank, but short itself

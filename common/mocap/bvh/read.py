@@ -3,12 +3,15 @@
 Shapes: T frames, J joints, C channels.
 """
 
+import dataclasses
+
 from common.mocap.bvh.channels import POSITIONS, ROTATIONS, SCALES
 from common.mocap.bvh.hierarchy import parse_hierarchy
 from common.mocap.bvh.motion import parse_motion, split_motion
 from common.mocap.take import Mocap, Skeleton
 from common.mocap.text import UTF_16, decode, read_bytes
-from common.motion import kinematics, quaternion
+from common.motion import quaternion
+from common.motion.up_axis import find_up_axis
 from common.runtime import console
 from common.runtime.errors import InputError
 
@@ -76,15 +79,15 @@ def _to_mocap(path, joints, frame_time, values):
         channels=[tuple(name for name in joint["channels"] if name not in SCALES) for joint in joints],
         is_end_site=np.array([joint["end_site"] for joint in joints]),
     )
-    rot_local = _local_rotations(joints, values)
-    return Mocap(
+    take = Mocap(
         skeleton=skeleton,
-        rot_local=rot_local,
+        rot_local=_local_rotations(joints, values),
         root_pos=root_pos,
         fps=1.0 / frame_time,
-        up_axis=kinematics.find_up_axis(rot_local, skeleton),
+        up_axis="Y",
         path=str(path),
     )
+    return dataclasses.replace(take, up_axis=find_up_axis(take).axis)
 
 
 def _report_scales(path, joints, values):

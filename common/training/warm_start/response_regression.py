@@ -17,6 +17,7 @@ Shapes: W windows, L frames of a window, J joints, D pose_dim, K cosines, F feat
 import dataclasses
 
 from common.motion import kinematics, quaternion
+from common.motion.axes import up_vector
 from common.training.warm_start import motion_basis
 
 import torch
@@ -82,7 +83,7 @@ class ResponseRegression:
                 (seen, asked), skeletons, weights, (False, True), strict=True
             )
         ]
-        self.up = torch.cat((torch.zeros(1), torch.eye(3)["XYZ".index(up_axis)]))
+        self.up = torch.cat((torch.zeros(1), up_vector(up_axis)))
         self.forward = _forward(self.bodies[0].turned(seen), self.up)
         self._find_features(seen)
         lead, self.known = self.lead(seen), self.features(seen)
