@@ -23,9 +23,11 @@ mocap_valid_frame_ranges = [[[0, -1]]]  # per pair: [start, end), -1 means to th
 # the published recording, once its files are in data/mocap:
 # mocap_files = [["Jason_Take4.fbx", "Sherise_Take4.fbx"]]
 # mocap_valid_frame_ranges = [[[490, 30679]]]
-mocap_pos_scale = 1.0  # to centimetres: of BVH files' units; FBX files state theirs, which is applied before
+mocap_pos_scale = 1.0  # to centimetres, or [dancer 1, dancer 2]; the unit that FBX files state is applied before
 mocap_fps = None  # None: the files' own
-mocap_up_axis = None  # None: found at load; or "X", "Y", "Z"
+mocap_resample_fps = None  # or a rate to which every take is brought: for files of different rates, or very high ones
+mocap_frame_offsets = None  # None: the files' own; or per pair, frames by which dancer 2's file starts after dancer 1's
+mocap_up_axis = None  # None: found at load; or "X", "Y", "Z", with a minus where it points down
 mocap_take = None  # None: the take with motion in it; or its name, for FBX files with several
 fbx_backend = "builtin"  # or "sdk", Autodesk's bindings
 mocap_loss_weights_file = None  # JSON with a weight per joint, see data/configs
@@ -215,7 +217,7 @@ def main():
     with runtime.console.stage("load"):
         duet = dataset.load_duet(
             here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, test_percentage, mocap_pos_scale, mocap_fps,
-            mocap_up_axis, mocap_take, fbx_backend, shared_encoder=True,
+            mocap_up_axis, mocap_take, fbx_backend, mocap_resample_fps, mocap_frame_offsets, shared_encoder=True,
         )  # fmt: skip
         joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
 

@@ -90,19 +90,24 @@ SIZES = Rule(
     "a list of whole numbers above 0, as [512]",
 )
 FORMATS = Rule(lambda v: _is_list(v, ("fbx", "bvh").__contains__), '["bvh"], ["fbx"] or ["fbx", "bvh"]')
-AXIS = Rule(("X", "Y", "Z").__contains__, '"X", "Y" or "Z"', is_text=True)
+AXIS = Rule(
+    ("X", "Y", "Z", "-X", "-Y", "-Z").__contains__, '"X", "Y" or "Z", or as "-Y" where it points down', is_text=True
+)
+RATE = Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")
+SCALE = Rule(
+    lambda v: POSITIVE.fits(v) or _is_pair(v, POSITIVE.fits), "a number above 0, or one for each dancer, as [1.0, 2.54]"
+)
+OFFSETS = Rule(lambda v: _is_list(v, _is_whole), "for each pair of files a whole number of frames, as [0]")
 
 # every constant of the scripts: what it may be, whether it may change when a run goes on, and what the page calls it
 TABLE = {
     "mocap_file_path": Setting(TEXT),
     "mocap_files": Setting(FILE_PAIRS, FIXED),
     "mocap_valid_frame_ranges": Setting(FRAME_RANGES, FIXED, caption="frame ranges"),
-    "mocap_pos_scale": Setting(POSITIVE, FIXED),
-    "mocap_fps": Setting(
-        _or_none(Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")), FIXED
-    ),
-    "mocap_up_axis": Setting(_or_none(AXIS)),
-    "mocap_take": Setting(_or_none(TEXT), FIXED),
+    "mocap_pos_scale": Setting(SCALE, FIXED),
+    "mocap_fps": Setting(_or_none(RATE), FIXED),
+    "mocap_resample_fps": Setting(_or_none(RATE), FIXED),
+    "mocap_frame_offsets": Setting(_or_none(OFFSETS), FIXED),
     "fbx_backend": Setting(Rule(("builtin", "sdk").__contains__, '"builtin" or "sdk"', is_text=True)),
     "mocap_loss_weights_file": Setting(_or_none(TEXT), FIXED),
     "latent_dim": Setting(_whole(1), FIXED, caption="numbers of a latent code"),
