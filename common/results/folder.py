@@ -16,7 +16,7 @@ else:
     import fcntl
 
 RESULT_FOLDERS = ("anims", "histories", "weights")
-RUN_FILES = (*RESULT_FOLDERS, "config.json", "report.html")
+RUN_FILES = (*RESULT_FOLDERS, "realtime", "config.json", "report.html")
 MOVING = "previous/.moving"
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ def save_weights(models, folder, epoch, keep=False):
     for name, model in models.items():
         path = Path(folder) / f"{name}_weights_epoch_{epoch}"
         if not (keep and path.exists()):
-            _save_state(model, path)
+            save_state(model, path)
 
 
 def keep_weights(models, files, folder):
@@ -26,10 +26,11 @@ def keep_weights(models, files, folder):
     """
     for name, model in models.items():
         if Path(files[name]).parent.resolve() == Path(folder).resolve():
-            _save_state(model, files[name])
+            save_state(model, files[name])
 
 
-def _save_state(model, path):
+def save_state(model, path):
+    """Write a model's parameters, float32 on the CPU. Raises OSError."""
     state = {key: value.detach().float().cpu().clone() for key, value in model.state_dict().items()}
     write(state, path)
 
