@@ -27,7 +27,7 @@ def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=N
     pairs, ranges = [], []
     for index, names in enumerate(files):
         takes = [load_mocap(Path(folder) / name, take=take_name, fbx_backend=fbx_backend) for name in names]
-        takes = [_overrule(take, pos_scale, fps, up_axis) for take in takes]
+        takes = [overrule(take, pos_scale, fps, up_axis) for take in takes]
         for dancer, take in enumerate(takes, 1):
             describe_take(dancer, take, pos_scale)
         where = f"mocap_files, pair {index}"
@@ -45,7 +45,8 @@ def load_pairs(folder, files, frame_ranges, pos_scale, fps, up_axis, take_name=N
     return pairs, ranges
 
 
-def _overrule(take, pos_scale, fps, up_axis):
+def overrule(take, pos_scale, fps, up_axis):
+    """A take in centimetres, with the frame rate and the up axis that the user gives; None leaves the file's own."""
     take = rescale(take, pos_scale)
     if fps is not None:
         name = Path(take.path).name

@@ -58,6 +58,20 @@ def half_angle(a, b, dim=-1):
     return torch.atan2(length(torch.stack(v), dim=0), s.abs() + 1e-12)
 
 
+def slerp(a, b, share):
+    """Between unit quaternions on the shorter way, (..., 4), (..., 4), shares (...) from 0 to 1 -> (..., 4).
+
+    `(sin((1 − s)θ)·a + sin(sθ)·b) / sin θ` with the angle θ between them as vectors: Shoemake, "Animating rotation with
+    quaternion curves", SIGGRAPH 1985.
+    """
+    b = torch.where((a * b).sum(-1, keepdim=True) < 0, -b, b)
+    angle = (2 * torch.atan2(length(a - b), length(a + b))).unsqueeze(-1)
+    share = share.unsqueeze(-1)
+    near = angle < 1e-6  # where the sines are the angles
+    ways = [torch.where(near, part, torch.sin(part * angle) / torch.sin(angle)) for part in (1 - share, share)]
+    return normalise(ways[0] * a + ways[1] * b)
+
+
 def make_continuous(q, anchor=0):
     """Choose signs so that neighbouring frames (first axis, T) never flip, (T, ..., 4) -> (T, ..., 4).
 
