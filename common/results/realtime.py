@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.mocap import plain, without_namespace
 from common.model import generate
-from common.results import weights
+from common.results import onnx, weights
 from common.runtime import console, files
 
 import numpy as np
@@ -19,11 +19,11 @@ IN_CLIENT = "data/realtime"  # where the user copies the folder to
 SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
 
 
-def save_realtime(folder, nets, pairs, ranges, script):
+def save_realtime(folder, nets, pairs, ranges, script, export_onnx=False):
     """Write <folder>/realtime, whole or not at all: its path. Raises OSError.
 
     `nets` are a script's models by name, `pairs` [(Mocap, Mocap), ...] whole takes in cm, and `ranges` the frame ranges
-    [[(start, end), ...], ...] that they were trained on.
+    [[(start, end), ...], ...] that they were trained on. `export_onnx` writes the models as ONNX too.
     """
     start, target = time.perf_counter(), Path(folder) / FOLDER
     with files.whole_folder(target) as partial:
@@ -33,7 +33,10 @@ def save_realtime(folder, nets, pairs, ranges, script):
             [_save_recording(take, pair_ranges, partial, dancer, number) for dancer, take in enumerate(pair, 1)]
             for number, (pair, pair_ranges) in enumerate(zip(pairs, ranges, strict=True), 1)
         ]
-        files.write_json(partial / "model.json", describe(nets, pairs, script, recordings))
+        description = describe(nets, pairs, script, recordings)
+        files.write_json(partial / "model.json", description)
+        if export_onnx:
+            onnx.save_models(nets, partial, description)
         files.write_text(partial / "client_settings.txt", client_settings(nets, pairs, recordings))
     for limit in limits(pairs):
         console.note(f"{FOLDER}: {limit}")
