@@ -76,6 +76,8 @@ precision = "float32"  # or "bfloat16", on devices that gain from it
 
 # export
 results_path = "results"
+apply_files = []  # new recordings of dancer 1, answered at the end, as ["solo.bvh"]
+export_onnx = False  # True: the models as ONNX too, in results/realtime; needs the package onnx
 export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
 export_root_motion = True  # motion files go along the recorded path; False: they stay in place
 export_hold_feet = True  # generated motion leaves that path as far as standing feet would slide on it
@@ -192,7 +194,7 @@ def save(nets, optimiser, loop, run, page, last=False):
         page.refresh(conversions(nets), len(run.history), last)
 
 
-def make_clips(nets, duet, epoch):
+def make_clips(nets, duet, solos, epoch):
     """Name and motion of each exported clip: recordings, prediction, latent experiments."""
     generate = model.generate
     clips, start, length = duet.cut(export_seq_index, export_seq_start, export_seq_length)
@@ -212,6 +214,7 @@ def make_clips(nets, duet, epoch):
     }.items():
         motion = generate.decode_clip(nets["decoder"], z, body=clips[1], guide=clips[1], lock_feet=export_hold_feet)
         yield f"{name}_length_{length}", motion
+    yield from model.apply_to_solos(conversions(nets), solos, duet, sequence_length, epoch)
 
 
 def main():
@@ -224,6 +227,10 @@ def main():
             mocap_up_axis, mocap_take, fbx_backend, mocap_resample_fps, mocap_frame_offsets, shared_encoder=False,
         )  # fmt: skip
         joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
+        solos = dataset.load_solos(
+            here / mocap_file_path, apply_files, duet, [0], sequence_length, mocap_pos_scale, mocap_fps,
+            mocap_up_axis, mocap_take, fbx_backend,
+        )  # fmt: skip
 
     with runtime.console.stage("segment"):
         run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
@@ -242,7 +249,8 @@ def main():
         if run.stop.clips:
             with runtime.console.stage("export"):
                 epoch = run.use_best(nets)
-                run.export(make_clips(nets, duet, epoch), export_formats, fbx_backend, export_root_motion)
+                run.export(make_clips(nets, duet, solos, epoch), export_formats, fbx_backend, export_root_motion)
+                results.save_realtime(run.folder, nets, duet, __file__, export_onnx)
             with runtime.console.stage("measure"):
                 page.finish(conversions(nets), epoch)
         run.end()

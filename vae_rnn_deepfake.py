@@ -77,6 +77,8 @@ precision = "float32"  # or "bfloat16", on devices that gain from it
 
 # export
 results_path = "results"
+apply_files = []  # new recordings and who danced them, converted at the end, as [["solo.bvh", 1]]
+export_onnx = False  # True: the models as ONNX too, in results/realtime; needs the package onnx
 export_formats = None  # None: the recording's own; or ["fbx", "bvh"]
 export_root_motion = True  # motion files go along the recorded path; False: they stay in place
 export_hold_feet = True  # generated motion leaves that path as far as standing feet would slide on it
@@ -198,7 +200,7 @@ def save(nets, optimiser, loop, run, page, last=False):
         page.refresh(conversions(nets), len(run.history), last)
 
 
-def make_clips(nets, duet, epoch):
+def make_clips(nets, duet, solos, epoch):
     """Name and motion of each exported clip: the recordings, and each dancer's movement decoded as both dancers."""
     generate, takes = model.generate, duet.pairs[export_seq_index]
     clips, start, length = duet.cut(export_seq_index, export_seq_start, export_seq_length)
@@ -208,6 +210,7 @@ def make_clips(nets, duet, epoch):
         dancers = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
         motion = generate.convert_clip(conversion, clips, takes, sequence_length, export_sample_latent)
         yield f"pred_sequence_{dancers}_epoch_{epoch}_seq_start_{start}_length_{length}", motion
+    yield from model.apply_to_solos(conversions(nets), solos, duet, sequence_length, epoch)
 
 
 def main():
@@ -220,6 +223,10 @@ def main():
             mocap_up_axis, mocap_take, fbx_backend, mocap_resample_fps, mocap_frame_offsets, shared_encoder=True,
         )  # fmt: skip
         joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
+        solos = dataset.load_solos(
+            here / mocap_file_path, apply_files, duet, [0, 1], sequence_length, mocap_pos_scale, mocap_fps,
+            mocap_up_axis, mocap_take, fbx_backend,
+        )  # fmt: skip
 
     with runtime.console.stage("segment"):
         run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
@@ -240,7 +247,8 @@ def main():
         if run.stop.clips:
             with runtime.console.stage("export"):
                 epoch = run.use_best(nets)
-                run.export(make_clips(nets, duet, epoch), export_formats, fbx_backend, export_root_motion)
+                run.export(make_clips(nets, duet, solos, epoch), export_formats, fbx_backend, export_root_motion)
+                results.save_realtime(run.folder, nets, duet, __file__, export_onnx)
             with runtime.console.stage("measure"):
                 page.finish(conversions(nets), epoch)
         run.end()

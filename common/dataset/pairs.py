@@ -56,7 +56,7 @@ def load_pairs(
     scales = pos_scale if isinstance(pos_scale, list | tuple) else (pos_scale, pos_scale)
     pairs, ranges = [], []
     for index, names in enumerate(files):
-        takes = [_read(Path(folder) / name, take_name, fbx_backend, fps, resample_fps) for name in names]
+        takes = [read_take(Path(folder) / name, take_name, fbx_backend, fps, resample_fps) for name in names]
         takes = _with_up_axes([rescale(take, scale) for take, scale in zip(takes, scales, strict=True)], up_axis)
         for dancer, (take, scale) in enumerate(zip(takes, scales, strict=True), 1):
             describe_take(dancer, take, scale)
@@ -96,7 +96,7 @@ def _check_like_the_first(pairs):
 # one take
 
 
-def _read(path, take_name, fbx_backend, fps, resample_fps):
+def read_take(path, take_name, fbx_backend, fps, resample_fps=None):
     """A take at the rate that is asked for: an FBX file's curves are sampled at it, other frames lie between frames."""
     if resample_fps is None:
         return load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=fps)

@@ -53,19 +53,19 @@ def encode(encoder, poses, sequence_length, draw_samples=False):
     A clip shorter than a window is held at its last frame.
     """
     missing = max(sequence_length - len(poses), 0)
-    poses = torch.cat((poses, poses[-1:].expand(missing, -1)))
-    starts = window_starts(len(poses), sequence_length)
-    windows = torch.stack([poses[start : start + sequence_length] for start in starts])
-    outputs = [vae.latent(*encoder(batch)) for batch in windows.split(BATCH)]
+    poses = torch.cat((poses, poses[-1:].expand(missing, -1))) if missing else poses
+    windows = poses.unfold(0, sequence_length, 1)  # (T - L + 1, D, L), a view
+    starts = torch.tensor(window_starts(len(poses), sequence_length), device=poses.device)
+    outputs = [vae.latent(*encoder(windows[batch].transpose(1, 2))) for batch in starts.split(BATCH)]
     return torch.cat([vae.sample(mu, std, torch.randn_like(std) if draw_samples else None) for mu, std in outputs])
 
 
 @torch.no_grad()
 def decode(decoder, codes, frame_count):
     """Decode codes (W, Z), one per window, and blend: rotations (T, J, 4) as a NumPy array, float64."""
-    windows = torch.cat([decoder(batch).float().cpu() for batch in codes.split(BATCH)])
-    windows = quaternion.normalise(windows.double().unflatten(-1, (-1, 4)))  # (W, L, J, 4)
-    return blend(windows, window_starts(frame_count, windows.shape[1]), frame_count).numpy()
+    batches = (decoder(batch).double().cpu().unflatten(-1, (-1, 4)) for batch in codes.split(BATCH))
+    windows = (window for batch in batches for window in quaternion.normalise(batch))
+    return blend(windows, window_starts(frame_count, decoder.sequence_length), frame_count).numpy()
 
 
 @torch.no_grad()
@@ -88,6 +88,11 @@ def encode_clip(encoder, clip, sequence_length, draw_samples=False):
     """The latent codes (W, Z) of a clip, one per window: the means, or samples if asked for."""
     poses = poses_of(clip).to(next(encoder.parameters()).device)
     return encode(encoder, poses, sequence_length, draw_samples)
+
+
+def convert(conversion, clip, sequence_length):
+    """A clip of the source dancer as movement of the target dancer: rotations (T, J, 4) as a NumPy array, float64."""
+    return decode(conversion.decoder, encode_clip(conversion.encoder, clip, sequence_length), clip.frame_count)
 
 
 def decode_clip(decoder, codes, body, guide, lock_feet=False, scale=1.0):
@@ -113,17 +118,19 @@ def convert_clip(conversion, clips, takes, sequence_length, draw_samples=False):
 
 
 def blend(windows, starts, frame_count):
-    """Overlapping windows of rotations (W, L, J, 4) to one sequence (T, J, 4).
+    """Overlapping windows of rotations, W times (L, J, 4), one after the other, to one sequence (T, J, 4).
 
     A weighted mean of sign-aligned quaternions, brought back to unit length: close to the true mean for the
     small differences between windows (Markley et al., "Averaging Quaternions", 2007). The Hann weights are
     divided by their sum at every frame, so the ends count as fully as the middle.
     """
-    length = windows.shape[1]
-    hann = torch.sin(math.pi * (torch.arange(length, dtype=windows.dtype) + 0.5) / length).square()
-    total = torch.zeros((starts[-1] + length, *windows.shape[2:]), dtype=windows.dtype)
-    weight = torch.zeros((len(total), 1, 1), dtype=windows.dtype)
+    total = None
     for window, start in zip(windows, starts, strict=True):
+        if total is None:
+            length = len(window)
+            hann = torch.sin(math.pi * (torch.arange(length, dtype=window.dtype) + 0.5) / length).square()
+            total = torch.zeros((starts[-1] + length, *window.shape[1:]), dtype=window.dtype)
+            weight = torch.zeros((len(total), 1, 1), dtype=window.dtype)
         frames = slice(start, start + length)
         agrees = (total[frames] * window).sum(-1, keepdim=True) >= 0
         total[frames] += hann[:, None, None] * torch.where(agrees, window, -window)

@@ -13,6 +13,7 @@ import torch
 
 AXES = "XYZ"
 SMALLEST_SQUARE = 1e-30  # of a length
+MOST_TURNS = 20  # that signed_euler counts up to: a file of 32-bit numbers still has 1e-5 of an angle so large
 BLOCK = 4096  # frames at a time, where the intermediate results of a long take would fill the memory
 
 
@@ -150,6 +151,19 @@ def to_euler(q, order):
     steps = torch.cat((angles[:1], _wrap(angles[1:] - angles[:-1])))
     steps[0] += _full_turn(q[0], angles[0], order)
     return torch.cumsum(steps, dim=0)
+
+
+def signed_euler(q, order):
+    """`to_euler` with angles (T, ..., 3) for which `from_euler` returns q in every frame, and −q in none.
+
+    Where the sign of q (T, ..., 4) flips between two frames, the first angle steps by a full turn. An angle beyond
+    MOST_TURNS turns goes on from the other end, by an even number of turns, which changes no sign.
+    """
+    angles = to_euler(q, order)
+    opposite = (from_euler(angles, order) * q).sum(-1) < 0
+    angles[..., 0] += 2 * math.pi * opposite
+    span = 2 * MOST_TURNS * 2 * math.pi
+    return angles - span * torch.round(angles / span)
 
 
 def _proper_euler(q, i, j, k, s):

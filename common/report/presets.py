@@ -20,6 +20,9 @@ def role(name):
     found = re.match(r"pred_sequence_dancer([12])_to_dancer([12])", name)
     if found:
         return {"kind": "converted", "source": int(found[1]) - 1, "dancer": int(found[2]) - 1}
+    found = re.match(r"applied_.+_dancer([12])_to_dancer([12])_epoch", name)
+    if found:
+        return {"kind": "applied", "source": int(found[1]) - 1, "dancer": int(found[2]) - 1}
     if name.startswith("pred_sequence_dancer2"):
         return {"kind": "translated", "source": 0, "dancer": 1}
     return {"kind": next((kind for kind in LATENT if name.startswith(kind)), "other"), "source": 0, "dancer": 1}
@@ -60,6 +63,9 @@ def _title(clip):
         return f"Dancer {dancer} again", f"dancer {dancer}'s movement, encoded and decoded as dancer {dancer}"
     if clip["kind"] == "converted":
         return f"Dancer {source} as dancer {dancer}", f"dancer {source}'s movement as dancer {dancer} would move it"
+    if clip["kind"] == "applied":
+        recording = re.match(r"applied_(.+)_dancer\d_to_dancer\d_epoch", clip["name"])[1]
+        return f"{recording[:LONGEST]}, as dancer {dancer}", f"a new recording of dancer {source}, converted"
     if clip["kind"] in LATENT:
         return LATENT[clip["kind"]]
     return clip["name"][:LONGEST].replace("_", " "), "a motion file of the folder"

@@ -12,7 +12,7 @@ from common.runtime.errors import InputError
 from filelock import FileLock, Timeout
 
 RESULT_FOLDERS = ("anims", "histories", "weights")
-RUN_FILES = (*RESULT_FOLDERS, "config.json", "report.html")
+RUN_FILES = (*RESULT_FOLDERS, "realtime", "config.json", "report.html")
 MOVING = "previous/.moving"
 PROJECT = Path(__file__).resolve().parents[2]
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)  # of some network drives

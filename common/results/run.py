@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from common.mocap import export_endings
-from common.results import checkpoint, folder, weights
+from common.results import checkpoint, folder, onnx, weights
 from common.results.clips import export_clips
 from common.results.history import History
 from common.results.preview import Preview
@@ -33,6 +33,7 @@ class Run:
                 f"export_seq_index = {config['export_seq_index']}: mocap_files has {len(duet.pairs)} pair(s), counted "
                 f"from 0."
             )
+        onnx.check_package(config["export_onnx"])
         self.before = None  # the checkpoint that the run goes on from
         self.loaded = {}  # weights files that were loaded, {net: path}
         self.failed = None  # the first file that could not be written when it had to be

@@ -17,9 +17,9 @@ def save_weights(nets, folder, epoch, best=None, keep=False):
     for name, net in nets.items():
         path = Path(folder) / f"{name}_weights_epoch_{epoch}"
         if not (keep and path.exists()):
-            _save_state(net.state_dict(), path)
+            save_state(net.state_dict(), path)
     for name, state in (best or {}).items():
-        _save_state(state, Path(folder) / f"{name}_weights_best")
+        save_state(state, Path(folder) / f"{name}_weights_best")
 
 
 def keep_weights(models, files, folder):
@@ -29,10 +29,11 @@ def keep_weights(models, files, folder):
     """
     for name, model in models.items():
         if Path(files[name]).parent.resolve() == Path(folder).resolve():
-            _save_state(model.state_dict(), files[name])
+            save_state(model.state_dict(), files[name])
 
 
-def _save_state(state, path):
+def save_state(state, path):
+    """Write a net's state_dict, float32 on the CPU. Raises OSError."""
     write({key: value.detach().float().cpu().clone() for key, value in state.items()}, path)
 
 

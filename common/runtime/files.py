@@ -1,9 +1,11 @@
-"""Files that are written whole or not at all, whatever happens meanwhile; and JSON from anybody, read with care."""
+"""Files and folders that are written whole or not at all, whatever happens meanwhile; and JSON from anybody, read with
+care."""
 
 import contextlib
 import json
 import os
 import secrets
+import shutil
 import time
 from pathlib import Path
 
@@ -43,6 +45,38 @@ def _replace(partial, path):
             if attempt + 1 == ATTEMPTS:
                 raise
             time.sleep(PAUSE)
+
+
+@contextlib.contextmanager
+def whole_folder(path):
+    """A new, empty folder beside `path` to fill. At the end it takes the place of `path`, or is removed on an error.
+
+    Raises OSError where that is not possible, with names in `path` in it; an older folder is then left as it was.
+    """
+    path = Path(path)
+    partial, older = (path.with_name(f".{secrets.token_hex(8)}.{ending}") for ending in ("part", "old"))
+    try:
+        partial.mkdir()
+        yield partial
+        _exchange(partial, path, older)
+    except BaseException as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError) and error.filename is not None:  # the name that the user knows
+            error.filename, error.filename2 = str(error.filename).replace(str(partial), str(path)), None
+        raise
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def _exchange(partial, path, older):
+    if not path.exists():
+        _replace(partial, path)
+        return
+    _replace(path, older)
+    try:
+        _replace(partial, path)
+    except OSError:
+        _replace(older, path)
+        raise
 
 
 def write_text(path, text):

@@ -67,6 +67,10 @@ def _is_text(value):
     return isinstance(value, str) and value != "" and "\0" not in value  # which no name of a file can hold
 
 
+def _is_recording(value):
+    return isinstance(value, (list, tuple)) and len(value) == 2 and _is_text(value[0]) and value[1] in (1, 2)
+
+
 def _or_none(rule):
     return Rule(lambda v: v is None or rule.fits(v), f"None or {rule.expected}", rule.is_text)
 
@@ -92,6 +96,10 @@ SIZES = Rule(
 FORMATS = Rule(lambda v: _is_list(v, ("fbx", "bvh").__contains__), '["bvh"], ["fbx"] or ["fbx", "bvh"]')
 AXIS = Rule(
     ("X", "Y", "Z", "-X", "-Y", "-Z").__contains__, '"X", "Y" or "Z", or as "-Y" where it points down', is_text=True
+)
+RECORDINGS = Rule(
+    lambda v: isinstance(v, list | tuple) and all(_is_text(f) or _is_recording(f) for f in v),
+    'a list of file names, as ["solo.bvh"], or of [file name, dancer], as [["solo.bvh", 1]]',
 )
 RATE = Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10000")
 SCALE = Rule(
@@ -165,6 +173,8 @@ TABLE = {
     "checkpoint_minutes": Setting(POSITIVE),
     "resume": Setting(SWITCH, SILENT),
     "results_path": Setting(TEXT, SILENT),
+    "apply_files": Setting(RECORDINGS, SILENT),
+    "export_onnx": Setting(SWITCH),
     "export_formats": Setting(_or_none(FORMATS)),
     "export_root_motion": Setting(SWITCH),
     "export_hold_feet": Setting(SWITCH),

@@ -19,13 +19,14 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 BRACES = str.maketrans("{}", "()")  # a brace ends a name, in our reader and in others
 
 
-def save_bvh(mocap, path):
+def save_bvh(mocap, path, signed=False):
     """Write a Mocap as BVH in the file's own unit, with its hierarchy, names, channels and frame time.
 
-    Euler angles are unrolled. A joint that turns about an axis it has no channel for gets that channel. A take from
-    another format gets the usual channels, and End Sites where they were before it went through that format.
+    Euler angles are unrolled; `signed` ones also give the sign of each quaternion (`quaternion.signed_euler`). A joint
+    that turns about an axis it has no channel for gets that channel. A take from another format gets the usual
+    channels, and End Sites where they were before it went through that format.
     """
-    angles = _euler_degrees(mocap)
+    angles = _euler_degrees(mocap, quaternion.signed_euler if signed else quaternion.to_euler)
     if mocap.skeleton.channels is None:
         mocap = dataclasses.replace(mocap, skeleton=_as_bvh(mocap.skeleton, angles))
     skeleton = mocap.skeleton
@@ -37,14 +38,14 @@ def save_bvh(mocap, path):
     files.write_text(path, "\n".join(lines) + "\n")
 
 
-def _euler_degrees(mocap):
+def _euler_degrees(mocap, to_euler):
     """(T, J, 3), in each joint's own rotation order."""
     rot_local = torch.from_numpy(np.ascontiguousarray(mocap.rot_local))
     rot_orders = np.array(mocap.skeleton.rot_orders)
     angles = np.empty((*mocap.rot_local.shape[:2], 3))
     for order in np.unique(rot_orders):
         joints = np.flatnonzero(rot_orders == order)
-        angles[:, joints] = np.degrees(quaternion.to_euler(rot_local[:, joints], str(order)).numpy())
+        angles[:, joints] = np.degrees(to_euler(rot_local[:, joints], str(order)).numpy())
     return angles
 
 

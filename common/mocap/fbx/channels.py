@@ -43,7 +43,7 @@ def local_positions(mocap):
     return positions
 
 
-def file_angles(mocap):
+def file_angles(mocap, to_euler=quaternion.to_euler):
     """(T, J, 3): the file's own Euler angles in degrees about X, Y, Z, unrolled.
 
     They are what pre- and post-rotation leave of the local rotation: rot_local = pre · angles · inv(post).
@@ -57,7 +57,7 @@ def file_angles(mocap):
     angles = np.empty((*rot_file.shape[:2], 3))
     for order in np.unique(rot_orders):
         joints = np.flatnonzero(rot_orders == order)
-        in_order = np.degrees(quaternion.to_euler(rot_file[:, joints], str(order)).numpy())
+        in_order = np.degrees(to_euler(rot_file[:, joints], str(order)).numpy())
         angles[:, joints] = in_order[..., [order.index(axis) for axis in "XYZ"]]
     return angles
 

@@ -20,21 +20,23 @@ import numpy as np
 CREATOR = "LSTM VAE duet toolkit"
 
 
-def save_fbx(mocaps, path):
+def save_fbx(mocaps, path, plain=False):
     """Write one Mocap, or a list of them as several skeletons of one scene, as binary FBX.
 
     Names, hierarchy, rest pose, rotation orders, pre- and post-rotations, unit and axes are those of the recording.
     Frame rate, unit, axes and take name are the first one's. Two skeletons may have the same joint names, though some
-    programs find joints by name (three.js does) or rename them (Blender does). Raises InputError where takes differ in
-    frame rate or up axis, and OSError where the file cannot be written; an older file is then left as it was.
+    programs find joints by name (three.js does) or rename them (Blender does). In a `plain` file ends too have keys for
+    all that they could do, and each frame's angles give the sign of its quaternion (`quaternion.signed_euler`). Raises
+    InputError where takes differ in frame rate or up axis, and OSError where the file cannot be written; an older file
+    is then left as it was.
     """
     mocaps = [mocaps] if isinstance(mocaps, Mocap) else list(mocaps)
     check_one_scene(mocaps, path)
     version = binary_write.NARROW
-    records = _file_records(mocaps, version)
+    records = _file_records(mocaps, version, plain)
     if binary_write.file_size(records, version) > binary_write.NARROW_LIMIT:
         version = binary_write.WIDE
-        records = _file_records(mocaps, version)
+        records = _file_records(mocaps, version, plain)
     with whole_file(path) as partial, partial.open("xb") as file:
         file.writelines(binary_write.file_chunks(records, version))
 
@@ -55,7 +57,7 @@ def check_one_scene(mocaps, path):
 # the top level
 
 
-def _file_records(mocaps, version):
+def _file_records(mocaps, version, plain):
     """The top level of the file, in the order that the SDK writes."""
     first = mocaps[0]
     setup = setup_of(first)
@@ -67,7 +69,7 @@ def _file_records(mocaps, version):
     scene = Scene(key_version=4009 if version >= binary_write.WIDE else 4008)
     layer = add_take(scene, take, end)
     for mocap in mocaps:
-        add_skeleton(scene, layer, mocap, unit_cm, array(ticks[: mocap.frame_count]))
+        add_skeleton(scene, layer, mocap, unit_cm, array(ticks[: mocap.frame_count]), plain)
     return [
         _header(version),
         Record("FileId", (blob(binary_write.FILE_ID),)),

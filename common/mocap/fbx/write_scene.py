@@ -9,6 +9,7 @@ Shapes: T frames, J joints.
 from common.mocap.fbx.binary_write import Record, array, boolean, double, int32, int64, text
 from common.mocap.fbx.channels import clean_name, file_angles, local_positions, rest_angles_of, setup_of
 from common.mocap.fbx.properties import TEMPLATES, row, table
+from common.motion import quaternion
 
 import numpy as np
 
@@ -85,20 +86,22 @@ def add_take(scene, name, end):
     return layer
 
 
-def add_skeleton(scene, layer, mocap, unit_cm, key_times):
+def add_skeleton(scene, layer, mocap, unit_cm, key_times, plain=False):
     """Add a take's joints and their curves, lengths in units of unit_cm; key_times as `array` makes them.
 
     Every joint has curves for its rotation, since programs key what has some. Only ends that never leave the rest pose,
-    such as BVH's End Sites, stay without.
+    such as BVH's End Sites, stay without. In a `plain` scene they have some too, and a frame's angles give the sign
+    of its quaternion.
     """
     skeleton, setup = mocap.skeleton, setup_of(mocap)
-    angles, rest_angles = file_angles(mocap), rest_angles_of(mocap)
+    angles = file_angles(mocap, quaternion.signed_euler if plain else quaternion.to_euler)
+    rest_angles = rest_angles_of(mocap)
     rest_pos, positions = skeleton.rest_offsets / unit_cm, local_positions(mocap) / unit_cm
     models = []
     for joint in range(skeleton.joint_count):
         is_end = joint > 0 and joint not in skeleton.parents
-        moves = joint == 0 or _leaves(positions[:, joint], rest_pos[joint])
-        turns = not is_end or _leaves(angles[:, joint], rest_angles[joint])
+        moves = joint == 0 or (is_end and plain) or _leaves(positions[:, joint], rest_pos[joint])
+        turns = not is_end or plain or _leaves(angles[:, joint], rest_angles[joint])
         rest = [
             row("Lcl Translation", "Lcl Translation", *rest_pos[joint], flags="A+" if moves else "A"),
             row("Lcl Rotation", "Lcl Rotation", *rest_angles[joint], flags="A+" if turns else "A"),

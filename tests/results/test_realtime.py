@@ -1,0 +1,222 @@
+"""What a run leaves for live use, taken up by a client that knows nothing but the files."""
+
+import dataclasses
+import json
+
+from common.dataset import load_pairs, make_windows
+from common.mocap import fbx
+from common.model import vae
+from common.motion import kinematics
+from common.results import realtime
+from helpers import plain_training, realtime_client
+from helpers.fbx_takes import as_if_from_fbx
+from helpers.project import BODY, PROJECT, RECORDINGS, write_body
+from helpers.resting_root import RESTING
+
+import numpy as np
+import pytest
+import torch
+
+LATENT, LENGTH = 5, 12
+ARCHITECTURES = {"published": (2, 16, True, [24]), "one direction": (1, 32, False, [24, 12])}
+SALSA = RECORDINGS / "duets" / "cmu_salsa_60_01.bvh"
+
+
+def make_nets(script, pairs, architecture=ARCHITECTURES["published"]):
+    torch.manual_seed(3)
+    dims = [4 * take.skeleton.joint_count for take in pairs[0]]
+    decoders = {"decoder": dims[1]} if script == "vae_rnn" else {"decoder1": dims[0], "decoder2": dims[1]}
+    nets = {name: vae.Decoder(dim, LATENT, LENGTH, *architecture) for name, dim in decoders.items()}
+    return {"encoder": vae.Encoder(dims[0], LATENT, *architecture), **nets}
+
+
+def bundled(ending, ranges):
+    files = [[f"duet_dancer{dancer}.{ending}" for dancer in (1, 2)]]
+    return load_pairs(PROJECT / "data" / "mocap", files, [ranges], 1.0, None, None)
+
+
+def salsa():
+    if not SALSA.exists():
+        pytest.skip("the real recordings are not here")
+    files = [[SALSA.name, SALSA.name.replace("60", "61")]]
+    return load_pairs(SALSA.parent, files, [[[10, 900], [1000, -1]]], 150.0, None, None)
+
+
+DUETS = {
+    "bundled FBX": lambda: bundled("fbx", [[0, 500], [700, 1400]]),
+    "bundled BVH": lambda: bundled("bvh", [[100, -1]]),
+    "salsa": salsa,
+}
+
+
+class Client:
+    """Sets itself up from the folder alone, by the settings to paste."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.settings = s = realtime_client.read_settings(folder / "client_settings.txt")
+        assert s["mocap_file_path"] == "data/realtime"
+        self.takes = [[self._recording(name) for name in names] for names in s["mocap_files"]]
+        pose_dim = self.takes[0][0].poses.shape[1]
+        rnn = [s["ae_rnn_layer_count"], s["ae_rnn_layer_size"], s["ae_rnn_bidirectional"]]
+        sizes = s["ae_dense_layer_sizes"]
+        self.encoder = plain_training.PlainEncoder(pose_dim, s["latent_dim"], *rnn, sizes)
+        self._load(self.encoder, s["encoder_weights_file"])
+        self.decoders = {}
+        for number in (1, 2):
+            if file := s[f"decoder{number}_weights_file"]:
+                decoder = plain_training.PlainDecoder(s["seq_length"], pose_dim, s["latent_dim"], *rnn, sizes[::-1])
+                self._load(decoder, file)
+                self.decoders[number] = decoder
+
+    def _recording(self, name):
+        read = realtime_client.read(self.folder / name)
+        assert read.fps == pytest.approx(self.settings["mocap_fps"], rel=1e-5)
+        return read
+
+    def _load(self, net, file):
+        assert file.startswith("data/realtime/")
+        state = torch.load(self.folder / file.removeprefix("data/realtime/"), weights_only=True)
+        assert all(value.dtype == torch.float32 for value in state.values())
+        net.load_state_dict(state, strict=True)
+
+    @torch.no_grad()
+    def answer(self, take, start, number):
+        """A window (L, D) decoded from the mean code of the window of a take that starts there."""
+        window = torch.from_numpy(take.poses[start : start + self.settings["seq_length"]].astype(np.float32))
+        return self.decoders[number](torch.tanh(self.encoder(window[None])[0]))[0].numpy()
+
+
+@pytest.mark.parametrize("duet", DUETS)
+@pytest.mark.parametrize("script", ["vae_rnn", "vae_rnn_deepfake"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_client_does_what_the_models_have_learnt(tmp_path, duet, script, architecture):
+    pairs, ranges = DUETS[duet]()
+    nets = make_nets(script, pairs, ARCHITECTURES[architecture])
+    folder = realtime.save_realtime(tmp_path, nets, pairs, ranges, f"{script}.py")
+    client = Client(folder)
+    learnt = trained_poses(pairs[0], ranges[0])
+    for number in client.decoders:
+        for source in (0, 1) if script == "vae_rnn_deepfake" else (0,):
+            for start, end in ranges[0]:
+                at = (start + end) // 2
+                seen = learnt[source][at][None]
+                with torch.no_grad():
+                    name = "decoder" if script == "vae_rnn" else f"decoder{number}"
+                    expected = nets[name](vae.latent(*nets["encoder"](seen))[0])[0].numpy()
+                answer = client.answer(client.takes[0][source], at, number)
+                np.testing.assert_allclose(answer, expected, atol=1e-6)
+                assert_same_positions(answer, client.takes[0][0], pairs[0][0])
+
+
+def trained_poses(takes, ranges):
+    """Per dancer {first frame: window (L, D)} of all windows that a training sees."""
+    windows = make_windows([takes], [ranges], [], LENGTH, 1, 0.2, "cpu")
+    at = np.concatenate([np.arange(start, end) for start, end in ranges])
+    numbers = torch.cat((windows.train, windows.test))
+    return [dict(zip(at[numbers], windows.gather(dancer, numbers), strict=True)) for dancer in (0, 1)]
+
+
+def assert_same_positions(answer, read, take):
+    """The client's kinematics and ours, both with dancer 1's bones."""
+    rotations = answer.astype(float).reshape(len(answer), -1, 4)
+    rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
+    ours = kinematics.joint_positions(
+        torch.from_numpy(rotations), torch.as_tensor(take.skeleton.mean_offsets), take.skeleton.parents
+    )
+    np.testing.assert_allclose(realtime_client.positions(rotations, read.offsets, read.parents), ours, atol=1e-4)
+
+
+def test_what_a_translation_asks_of_the_client(tmp_path):
+    pairs, ranges = bundled("bvh", [[0, 300]])
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), pairs, ranges, "vae_rnn.py")
+    settings = realtime_client.read_settings(folder / "client_settings.txt")
+    assert settings == {
+        "mocap_file_path": "data/realtime",
+        "mocap_files": [["dancer1.bvh", "dancer2.bvh"]],
+        "mocap_pos_scale": 1.0,
+        "mocap_fps": 50,
+        "encoder_weights_file": "data/realtime/encoder_weights",
+        "decoder1_weights_file": "",
+        "decoder2_weights_file": "data/realtime/decoder_weights",
+        "seq_length": LENGTH,
+        "latent_dim": LATENT,
+        "ae_rnn_layer_count": 2,
+        "ae_rnn_layer_size": 16,
+        "ae_rnn_bidirectional": True,
+        "ae_dense_layer_sizes": [24],
+    }
+    text = (folder / "client_settings.txt").read_text(encoding="utf-8")
+    assert "deepfake mode to 1" in text and "different joints" not in text
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("client_settings.txt", "dancer1.bvh", "dancer2.bvh", "decoder_weights", "encoder_weights", "model.json")
+    ]
+
+
+def test_model_json_says_all_that_a_player_needs(duet, tmp_path):
+    write_body(duet / "one.bvh", body=BODY.replace("LeftArm", "left arm").replace("Hips", "2 Hips:x"))
+    write_body(duet / "two.bvh", body=RESTING)
+    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]] * 2, [[[0, -1]], [[10, 80]]], 1.0, None, None)
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), pairs, ranges, "/x/vae_rnn.py")
+    model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    assert model["script"] == "vae_rnn.py"
+    assert (model["fps"], model["up_axis"]) == (50.0, "Y")
+    assert (model["sequence_length"], model["hop"], model["latent_dim"]) == (LENGTH, 6, LATENT)
+    assert model["quaternion_order"] == "w x y z"
+    assert model["conversions"] == [{"source": 1, "target": 2, "decoder": "decoder"}]
+    assert model["recordings"] == [["dancer1.bvh", "dancer2.bvh"], ["dancer1_2.bvh", "dancer2_2.bvh"]]
+    for take, dancer, names in zip(pairs[0], model["dancers"], zip(*model["recordings"], strict=True), strict=True):
+        assert dancer["joints"] == take.skeleton.joint_names
+        assert dancer["parents"] == take.skeleton.parents.tolist()
+        assert dancer["pose_dim"] == 4 * take.skeleton.joint_count
+        np.testing.assert_allclose(dancer["offsets"], take.skeleton.mean_offsets)
+        for name in names:
+            assert realtime_client.read(folder / name).names == dancer["plain_joints"]
+    assert "left_arm" in model["dancers"][0]["plain_joints"]
+    assert model["dancers"][0]["plain_joints"][0] == "joint_2_Hips_x"
+    assert "different joints" in (folder / "client_settings.txt").read_text(encoding="utf-8")
+
+
+def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
+    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
+    nets = make_nets("vae_rnn_deepfake", pairs)
+    realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn_deepfake.py")
+    assert "note" not in capsys.readouterr().out
+    offsets = np.tile(pairs[0][1].skeleton.offsets, (100, 1, 1))
+    offsets[:, 3, 1] += np.linspace(0, 4, 100)
+    moving = dataclasses.replace(pairs[0][1], skeleton=dataclasses.replace(pairs[0][1].skeleton, offsets=offsets))
+    lying = [(dataclasses.replace(pairs[0][0], up_axis="Z"), moving)]
+    folder = realtime.save_realtime(tmp_path, nets, lying, ranges, "vae_rnn_deepfake.py")
+    out, text = capsys.readouterr().out, (folder / "client_settings.txt").read_text(encoding="utf-8")
+    for said in (out, text):
+        assert "LeftArm_Nub" in said and "4 cm" in said and "mean place" in said
+        assert "has Z up" in said
+
+
+def test_the_folder_is_whole_or_as_it_was(duet, tmp_path, monkeypatch):
+    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
+    nets = make_nets("vae_rnn", pairs)
+    folder = realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn.py")
+    (folder / "mine.txt").write_text("of the user, in a folder that is written anew", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device", str(next(tmp_path.glob(".*.part")) / "model.json"))
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space") as raised:
+        patch.setattr(realtime.files, "write_json", full)
+        realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn.py")
+    assert raised.value.filename == str(folder / "model.json")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.glob(".*.part")] == []
+    realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn.py")
+    assert not (folder / "mine.txt").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_dancers_in_two_formats(duet, tmp_path):
+    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
+    fbx.save_fbx(as_if_from_fbx(pairs[0][0], 2.54), duet / "one.fbx")
+    pairs, ranges = load_pairs(duet, [["one.fbx", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), pairs, ranges, "vae_rnn.py")
+    assert Client(folder).settings["mocap_files"] == [["dancer1.fbx", "dancer2.bvh"]]
