@@ -116,6 +116,8 @@ TABLE = {
     "mocap_fps": Setting(_or_none(RATE), FIXED),
     "mocap_resample_fps": Setting(_or_none(RATE), FIXED),
     "mocap_frame_offsets": Setting(_or_none(OFFSETS), FIXED),
+    "mocap_up_axis": Setting(_or_none(AXIS)),
+    "mocap_take": Setting(_or_none(TEXT), FIXED),
     "fbx_backend": Setting(Rule(("builtin", "sdk").__contains__, '"builtin" or "sdk"', is_text=True)),
     "mocap_loss_weights_file": Setting(_or_none(TEXT), FIXED),
     "latent_dim": Setting(_whole(1), FIXED, caption="numbers of a latent code"),
