@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from common import console, dataset, devices, evaluation, files, mocap, report, results, summary, synthesis, training
-from common.report import latent
+from common.report import latent, model
 
 import torch
 
@@ -71,10 +71,19 @@ class Running:
         actions = [
             lambda: evaluation.save(measures, histories, settings["epochs"]),
             lambda: latent.save(found, histories, settings["epochs"]),
+            *self._model(conversions, histories),
             lambda: files.write_json(self._file("run.json"), self.run),
             lambda: report.save(self.folder, clips),
         ]
         results.save_all(actions, last=clips is None)
+
+    def _model(self, conversions, histories):
+        """What saves the decoders for the page, where the settings ask for them."""
+        settings = self.config
+        if not settings.get("report_model", True):
+            return []
+        trained = model.make(conversions, self.pairs, self.ranges, settings["sequence_length"])
+        return [lambda: model.save(trained, histories, settings["epochs"])] if trained else []
 
     def _preview(self, conversions, epoch):
         """The recorded dancers and what the models make of them, of what is held out: [(name, Mocap), ...]."""

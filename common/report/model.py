@@ -1,0 +1,172 @@
+"""The trained decoders as the page plays them: weights in 16 bits, the bodies that they move, and how a latent code
+walks.
+
+Shapes: N parameters of a decoder, Z latent, P points of the latent map, J joints. Offsets are in cm.
+"""
+
+import dataclasses
+import json
+import zipfile
+from pathlib import Path
+
+from common import dataset, mocap, synthesis
+from common.files import whole_file
+from common.render import turn_upright
+from common.report.clips import base64_of, describe
+
+import numpy as np
+import torch
+
+WALKED = 200  # windows of the recording that tell how far a code goes from one to the next
+LARGEST_FILE = 500_000_000  # bytes, unpacked
+SHAPE = ("dancer", "latent", "dense", "units", "layers", "bidirectional", "pose", "frames")  # of a decoder
+BODY = ("names", "parents", "sides", "hips", "head", "marks", "offsets", "orders", "ends", "upright")
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The decoders of a run, one for each dancer that can be generated."""
+
+    shapes: list  # per decoder the values of SHAPE
+    weights: list  # per decoder (N,) float16, in the order of its state_dict
+    bodies: list  # of dancer 1 and 2, the values of BODY
+    walk: np.ndarray  # (Z,) float32: root mean square steps of the recording's codes, `hop` frames apart
+    fps: float
+    hop: int
+
+
+def make(conversions, pairs, ranges, sequence_length):
+    """The Model of what the conversions decode with; None where a weight is no number that 16 bits hold."""
+    decoders = {conversion.target: conversion.decoder for conversion in conversions}
+    weights = [half_weights(decoder) for decoder in decoders.values()]
+    if not all(np.isfinite(numbers).all() for numbers in weights):
+        return None
+    return Model(
+        shapes=[{"dancer": dancer, **shape(decoder)} for dancer, decoder in decoders.items()],
+        weights=weights,
+        bodies=[body(take) for take in pairs[0]],
+        walk=walk_step(conversions[0], pairs[0], ranges[0], sequence_length),
+        fps=float(pairs[0][0].fps),
+        hop=synthesis.window_hop(sequence_length),
+    )
+
+
+def half_weights(decoder):
+    """All parameters of a decoder one after the other, in the order of its state_dict: (N,) float16."""
+    return torch.cat([tensor.detach().cpu().flatten().half() for tensor in decoder.state_dict().values()]).numpy()
+
+
+def shape(decoder):
+    """The sizes of a decoder, by which its parameters are told apart."""
+    rnn, dense = decoder.rnn_layers["decoder_rnn_0"], list(decoder.dense_layers.values())
+    (final,) = decoder.final_layers.values()
+    return {
+        "latent": dense[0].in_features if dense else rnn.input_size,
+        "dense": [layer.out_features for layer in dense],
+        "units": rnn.hidden_size,
+        "layers": rnn.num_layers,
+        "bidirectional": rnn.bidirectional,
+        "pose": final.out_features,
+        "frames": decoder.sequence_length,
+    }
+
+
+def parameter_count(of):
+    """How many parameters a decoder of some `shape` has."""
+    sizes = [of["latent"], *of["dense"]]
+    count = sum(inputs * outputs + outputs for inputs, outputs in zip(sizes, sizes[1:], strict=False))
+    ways, inputs = 1 + of["bidirectional"], sizes[-1]
+    for _ in range(of["layers"]):
+        count += ways * 4 * of["units"] * (inputs + of["units"] + 2)
+        inputs = ways * of["units"]
+    return count + inputs * of["pose"] + of["pose"]
+
+
+def body(take):
+    """What the page has to know to move a body and to write its BVH. `upright` (3, 3) turns positions, as rows, so that
+    y is up."""
+    skeleton = take.skeleton
+    ends = skeleton.is_end_site if skeleton.is_end_site is not None else np.zeros(skeleton.joint_count, dtype=bool)
+    return {
+        **describe(skeleton),
+        "offsets": skeleton.mean_offsets.round(6).tolist(),
+        "orders": list(skeleton.rot_orders),
+        "ends": [bool(end) for end in ends],
+        "upright": turn_upright(np.eye(3), take.up_axis).tolist(),
+    }
+
+
+def walk_step(conversion, takes, frame_ranges, sequence_length):
+    """How far the codes of the source dancer go from window to window, (Z,), on the first frame range."""
+    start, end = frame_ranges[0]
+    last = min(end, start + WALKED * synthesis.window_hop(sequence_length) + sequence_length)
+    clip = mocap.cut_clip(takes[conversion.source], start, last, frame_ranges)
+    poses = dataset.poses_of(clip).to(next(conversion.encoder.parameters()).device)
+    codes = synthesis.encode(conversion.encoder, poses, sequence_length)
+    return synthesis.step_size(codes).cpu().numpy().astype(np.float32)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# files
+
+
+def save(model, folder, epochs):
+    """Write model_<epochs>.npz into a folder."""
+    words = {"shapes": model.shapes, "bodies": model.bodies, "fps": model.fps, "hop": model.hop}
+    arrays = {f"weights{number}": numbers for number, numbers in enumerate(model.weights, 1)}
+    with whole_file(Path(folder) / f"model_{epochs}.npz") as partial, partial.open("wb") as file:
+        np.savez(file, words=np.array(json.dumps(words)), walk=model.walk, **arrays)
+
+
+def load(path):
+    """The Model in a file. Nothing in it is executed. Raises OSError, or ValueError where it is not what `save` wrote."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > LARGEST_FILE:
+                raise ValueError("it is too large")
+        with np.load(path, allow_pickle=False) as file:
+            words = json.loads(str(file["words"]))
+            weights = [file[f"weights{number}"] for number in range(1, len(words["shapes"]) + 1)]
+            model = Model(walk=file["walk"], weights=weights, **words)
+        _check(model)
+    except (KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"it is no model ({error})") from None
+    return model
+
+
+def _check(model):
+    if len(model.bodies) != 2 or not model.shapes or not model.fps > 0 or not model.hop >= 1:
+        raise ValueError("it is no model of two dancers")
+    for of, numbers in zip(model.shapes, model.weights, strict=True):
+        joints = len(model.bodies[of["dancer"]]["parents"])
+        fits = numbers.dtype == np.float16 and numbers.shape == (parameter_count(of),) and of["pose"] == 4 * joints
+        if not fits or model.walk.shape != (of["latent"],):
+            raise ValueError(f"its decoder of dancer {of['dancer'] + 1} has other sizes than it says")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the page
+
+
+def packed(model, latent_map):
+    """A Model as the page holds it, beside the latent map whose codes it decodes: plain values, arrays in base64.
+
+    `axes` (Z, 2) and `mean` (Z,) put a code on the map, `order` (Z,) has the numbers of a code by their variance.
+    """
+    codes = latent_map.codes.astype(np.float64)
+    if not len(codes) or codes.shape[1] != len(model.walk):
+        raise ValueError(f"its codes have {len(model.walk)} numbers, those of the latent map {codes.shape[1]}")
+    mean = codes.mean(axis=0)
+    axes = np.linalg.lstsq(codes - mean, latent_map.places.astype(np.float64), rcond=None)[0]
+    return {
+        "decoders": [{name: of[name] for name in SHAPE} for of in model.shapes],
+        "bodies": [{name: one[name] for name in BODY} for one in model.bodies],
+        "weights": [base64_of(numbers.astype("<f2")) for numbers in model.weights],
+        "walk": base64_of(model.walk.astype("<f4")),
+        "codes": base64_of(latent_map.codes.astype("<f4")),
+        "mean": base64_of(mean.astype("<f4")),
+        "axes": base64_of(axes.astype("<f4")),
+        "order": np.argsort(-codes.var(axis=0), kind="stable").tolist(),
+        "fps": model.fps,
+        "hop": model.hop,
+    }

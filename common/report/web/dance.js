@@ -1,0 +1,226 @@
+// The live dance: windows are decoded by workers while the frames before them are shown, and blended into one motion
+// that does not end. A window that comes late begins later, so the motion goes on without a stop.
+"use strict";
+
+{
+  const SPARE = 2; // frames that a window is asked for before it is needed, besides what it takes to decode
+  const REMEMBERED = 4; // of the last windows the slowest tells how long the next may take
+  const MEMORY = 2; // seconds of positions that are kept, for trails
+  const FADE = 0.25; // seconds from one recorded window to another
+
+  // A dancer who is made as the clock goes, as the stage knows clips.
+  report.LiveClip = class {
+    constructor(about, skeleton, fps, positions) {
+      Object.assign(this, about, { skeleton, fps, seconds: Infinity, compare: -1, meanX: 0, meanZ: 0, travel: 0 });
+      this.jointCount = skeleton.parents.length;
+      this.bounds = { low: [0, 0], high: [0, 0] };
+      this.room = Math.ceil(MEMORY * fps) + 2;
+      this.ring = new Float32Array(this.room * positions.length);
+      this.last = -1;
+      const reaches = Array.from({ length: this.jointCount }, (_, joint) => Math.hypot(positions[3 * joint], positions[3 * joint + 2]));
+      this.reach = Math.max(0.9 * Math.max(...reaches) / 100, 0.45);
+      for (let frame = 0; frame < this.room; frame++) this.write(positions, frame);
+      this.last = -1;
+    }
+
+    write(positions, frame = this.last + 1) {
+      this.last = frame;
+      const start = (frame % this.room) * positions.length;
+      for (let i = 0; i < positions.length; i++) this.ring[start + i] = positions[i] / 100;
+    }
+
+    joint(out, at, joint, seconds) {
+      const newest = Math.max(this.last, 0), oldest = Math.max(newest - this.room + 1, 0);
+      const exact = Math.min(Math.max(seconds * this.fps, oldest), newest);
+      const frame = Math.floor(exact + 1e-6), share = Math.max(exact - frame, 0), next = Math.min(frame + 1, newest);
+      const size = 3 * this.jointCount, a = (frame % this.room) * size + 3 * joint, b = (next % this.room) * size + 3 * joint;
+      for (let axis = 0; axis < 3; axis++) out[at + axis] = (1 - share) * this.ring[a + axis] + share * this.ring[b + axis];
+    }
+
+    pose(out, seconds) {
+      for (let joint = 0; joint < this.jointCount; joint++) this.joint(out, 3 * joint, joint, seconds);
+    }
+  };
+
+  // One decoder in a worker of its own, and the dancer that it moves.
+  class Generated {
+    constructor(shape, body, fps, number, several) {
+      [this.shape, this.fps] = [shape, fps];
+      this.blend = new motion.Blend(shape.frames, shape.pose);
+      this.body = new motion.Body(body);
+      this.description = body;
+      this.rotations = new Float32Array(shape.pose);
+      this.positions = new Float64Array(3 * body.parents.length);
+      this.body.rest(this.positions);
+      const { dancer } = shape, title = several ? `as dancer ${dancer + 1}` : `dancer ${dancer + 1}, generated`;
+      const kind = several ? { kind: "converted", source: dancer } : { kind: "translated", source: 0 };
+      this.clip = new report.LiveClip({ number, dancer, title, ...kind }, body, fps, this.positions);
+    }
+
+    takeFrame() {
+      this.blend.take(this.rotations);
+      this.body.place(this.rotations, this.positions);
+      this.clip.write(this.positions);
+    }
+  }
+
+  // A recorded dancer beside them: the windows that the codes come from, one after the other. Where both dancers are on
+  // the map, they have the same joints, and one figure shows now the one and now the other.
+  class Recorded {
+    constructor(latent, bodies, fps, number) {
+      Object.assign(this, { latent, fps });
+      [this.first, this.dancer] = [report.integers(latent.first), report.integers(latent.dancer)];
+      this.sources = latent.bodies.map((body) => ({ motion: report.shorts(body.motion), scale: body.scale }));
+      const dancer = this.dancer[0];
+      this.size = 3 * bodies[dancer].parents.length;
+      this.fits = bodies.map((body) => 3 * body.parents.length === this.size);
+      this.positions = new Float64Array(this.size);
+      this.now = this.before = null; // {point, frame: of the dance at which its window began, since: it is shown}
+      this.read(0, 0, 1);
+      this.clip = new report.LiveClip({ number, dancer, title: "", kind: "recorded", source: dancer }, bodies[dancer], fps, this.positions);
+      this.name(dancer);
+    }
+
+    name(dancer) {
+      Object.assign(this.clip, { dancer, source: dancer, title: `dancer ${dancer + 1}, recorded` });
+    }
+
+    // From a frame of the dance on, show the window of a point as it is some frames after its beginning.
+    cue(point, frames, frame) {
+      if (!this.fits[this.dancer[point]]) return;
+      const passed = this.now ? frame - this.now.frame : 0;
+      const goesOn = this.now?.point === point && (frames ? Math.abs(passed - frames) < 2 : passed < this.latent.window);
+      if (goesOn) return;
+      [this.before, this.now] = [this.now, { point, frame: frame - frames, since: frame }];
+    }
+
+    takeFrame(frame) {
+      const { now, before } = this, share = now && before ? Math.min((frame - now.since) / (FADE * this.fps), 1) : 1;
+      this.positions.fill(0);
+      if (share < 1) this.read(before.point, frame - before.frame, 1 - share);
+      if (share > 0) this.read(now ? now.point : 0, now ? frame - now.frame : 0, share);
+      if (now) this.name(this.dancer[now.point]);
+      let lowest = Infinity;
+      for (let at = 1; at < this.size; at += 3) lowest = Math.min(lowest, this.positions[at]);
+      for (let at = 1; at < this.size; at += 3) this.positions[at] -= lowest;
+      this.clip.write(this.positions);
+    }
+
+    // Add a share of the positions some frames after the beginning of a window.
+    read(point, frames, share) {
+      const { latent, size } = this, { motion, scale } = this.sources[this.dancer[point]];
+      const exact = Math.min(Math.max((frames / latent.fps[0]) * latent.fps[1], 0), latent.shown - 1);
+      const low = Math.floor(exact), high = Math.min(low + 1, latent.shown - 1), part = exact - low;
+      const a = (this.first[point] + low) * size, b = (this.first[point] + high) * size;
+      for (let i = 0; i < size; i++) this.positions[i] += share * scale * ((1 - part) * motion[a + i] + part * motion[b + i]);
+    }
+  }
+
+  report.Dance = class {
+    // `news(dance)` is called when a window has come, or a worker has failed.
+    constructor(model, latent, guide, news) {
+      const several = model.decoders.length > 1;
+      Object.assign(this, { guide, news, fps: model.fps, hop: model.hop });
+      this.generated = model.decoders.map((shape, number) =>
+        new Generated(shape, model.bodies[shape.dancer], model.fps, number, several));
+      this.recorded = new Recorded(latent, model.bodies, model.fps, model.decoders.length);
+      this.length = Math.min(...model.decoders.map((shape) => shape.frames));
+      this.seconds = 0;
+      this.start = null; // of the last window, in frames
+      this.waiting = null; // the code of the windows that are being decoded
+      this.usual = this.hop; // frames between the last two windows
+      this.took = []; // milliseconds from asking for a window to having it
+      this.problem = "";
+      this.onFrame = () => {};
+    }
+
+    get clips() {
+      return [...this.generated, this.recorded].map(({ clip }) => clip);
+    }
+
+    get frame() {
+      return this.generated[0].blend.taken;
+    }
+
+    // ---- the workers
+
+    // Set up the workers and have the first window decoded.
+    prepare() {
+      if (this.workers) return;
+      const code = new Blob([report.at("decoder.js").textContent], { type: "text/javascript" });
+      const address = URL.createObjectURL(code);
+      this.workers = this.generated.map((one, number) => {
+        const worker = new Worker(address);
+        worker.onmessage = ({ data }) => this.receive(number, data);
+        worker.onerror = (event) => this.fail(event.message || "it did not start");
+        worker.postMessage({ shape: one.shape, weights: report.at(`weights${number}`).textContent });
+        return worker;
+      });
+      this.ask();
+    }
+
+    fail(why) {
+      this.problem = `The decoder cannot run here: ${why}.`;
+      this.news(this);
+    }
+
+    ask() {
+      const lead = this.guide.next(this.start === null ? 0 : this.usual);
+      this.waiting = { ...lead, windows: [], asked: performance.now(), first: this.start === null };
+      this.workers.forEach((worker) => worker.postMessage({ code: lead.code }));
+    }
+
+    receive(number, { window, milliseconds, problem }) {
+      if (problem) this.fail(problem);
+      if (!window || !this.waiting) return;
+      this.milliseconds = milliseconds;
+      this.waiting.windows[number] = window;
+      if (this.waiting.windows.filter(Boolean).length === this.generated.length) this.place();
+    }
+
+    // Blend the windows in: in time where they have come in time, else from the first frame that is not shown yet.
+    place() {
+      const { windows, code, point, frames, asked, first } = this.waiting;
+      const start = first ? 0 : Math.max(this.start + this.hop, this.frame + 1);
+      this.generated.forEach(({ blend }, number) => blend.add(windows[number], start));
+      this.recorded.cue(point, frames, start);
+      if (!first) {
+        this.usual = start - this.start;
+        this.took = [...this.took, performance.now() - asked].slice(-REMEMBERED);
+      }
+      Object.assign(this, { start, code, point, waiting: null });
+      if (first) this.takeFrames(0);
+      this.news(this);
+    }
+
+    // ---- time
+
+    // How long a window takes, in frames of the dance at its full speed.
+    get lag() {
+      return (Math.max(...this.took, 0) / 1000) * this.fps;
+    }
+
+    // Where not even every second half of a window comes in time, the dance slows down.
+    get rate() {
+      return Math.min(1, this.length / 2 / Math.max(this.lag, 1e-3));
+    }
+
+    // Go on by so many seconds, and have decoded what is needed soon.
+    advance(seconds) {
+      if (this.start === null || this.problem) return;
+      const { covered } = this.generated[0].blend, last = covered - Math.floor(this.length / 4); // the next window needs some to blend with
+      this.seconds = Math.max(this.seconds, Math.min(this.seconds + seconds * this.rate, last / this.fps));
+      this.takeFrames(Math.min(Math.ceil(this.seconds * this.fps - 1e-6), last));
+      if (!this.waiting && this.frame + this.rate * this.lag + SPARE >= this.start + this.hop) this.ask();
+    }
+
+    takeFrames(last) {
+      while (this.frame < last) {
+        const frame = this.frame + 1;
+        for (const one of this.generated) one.takeFrame();
+        this.recorded.takeFrame(frame);
+        this.onFrame(frame);
+      }
+    }
+  };
+}
