@@ -13,7 +13,8 @@ from pathlib import Path
 
 WEB = Path(__file__).parent / "web"
 SCRIPTS = ("three.js", "data.js", "colours.js", "figure.js", "stage.js", "controls.js", "charts.js", "latent.js")
-SCRIPTS = (*SCRIPTS, "decoder.js", "motion.js", "bvh.js", "dance.js", "guide.js", "live.js", "sections.js", "main.js")
+LIVE = ("decoder.js", "motion.js", "bvh.js", "dance.js", "guide.js", "live_map.js", "live.js")
+SCRIPTS = (*SCRIPTS, *LIVE, "sections.js", "main.js")
 ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 

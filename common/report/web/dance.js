@@ -8,6 +8,8 @@
   const MEMORY = 2; // seconds of positions that are kept, for trails
   const FADE = 0.25; // seconds from one recorded window to another
 
+  const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+
   // A dancer who is made as the clock goes, as the stage knows clips.
   report.LiveClip = class {
     constructor(about, skeleton, fps, positions) {
@@ -17,8 +19,7 @@
       this.room = Math.ceil(MEMORY * fps) + 2;
       this.ring = new Float32Array(this.room * positions.length);
       this.last = -1;
-      const reaches = Array.from({ length: this.jointCount }, (_, joint) => Math.hypot(positions[3 * joint], positions[3 * joint + 2]));
-      this.reach = Math.max(0.9 * Math.max(...reaches) / 100, 0.45);
+      this.reach = Math.max((0.5 * Math.max(...positions.filter((_, i) => i % 3 === 1))) / 100, 0.3); // an arm is about half as long as a body
       for (let frame = 0; frame < this.room; frame++) this.write(positions, frame);
       this.last = -1;
     }
@@ -31,7 +32,7 @@
 
     joint(out, at, joint, seconds) {
       const newest = Math.max(this.last, 0), oldest = Math.max(newest - this.room + 1, 0);
-      const exact = Math.min(Math.max(seconds * this.fps, oldest), newest);
+      const exact = clamp(seconds * this.fps, oldest, newest);
       const frame = Math.floor(exact + 1e-6), share = Math.max(exact - frame, 0), next = Math.min(frame + 1, newest);
       const size = 3 * this.jointCount, a = (frame % this.room) * size + 3 * joint, b = (next % this.room) * size + 3 * joint;
       for (let axis = 0; axis < 3; axis++) out[at + axis] = (1 - share) * this.ring[a + axis] + share * this.ring[b + axis];
@@ -95,7 +96,7 @@
     }
 
     takeFrame(frame) {
-      const { now, before } = this, share = now && before ? Math.min((frame - now.since) / (FADE * this.fps), 1) : 1;
+      const { now, before } = this, share = now && before ? clamp((frame - now.since) / (FADE * this.fps), 0, 1) : 1;
       this.positions.fill(0);
       if (share < 1) this.read(before.point, frame - before.frame, 1 - share);
       if (share > 0) this.read(now ? now.point : 0, now ? frame - now.frame : 0, share);
@@ -109,7 +110,7 @@
     // Add a share of the positions some frames after the beginning of a window.
     read(point, frames, share) {
       const { latent, size } = this, { motion, scale } = this.sources[this.dancer[point]];
-      const exact = Math.min(Math.max((frames / latent.fps[0]) * latent.fps[1], 0), latent.shown - 1);
+      const exact = clamp((frames / latent.fps[0]) * latent.fps[1], 0, latent.shown - 1);
       const low = Math.floor(exact), high = Math.min(low + 1, latent.shown - 1), part = exact - low;
       const a = (this.first[point] + low) * size, b = (this.first[point] + high) * size;
       for (let i = 0; i < size; i++) this.positions[i] += share * scale * ((1 - part) * motion[a + i] + part * motion[b + i]);

@@ -7,27 +7,17 @@
 
 const decoder = (() => {
   const EPSILON = 1e-8; // of a length that is divided by
+  const STEPS = 32767; // of 16 bits, to either side of 0
 
-  // The value of every 16-bit float (IEEE 754 binary16), by its bits.
-  function halves() {
-    const values = new Float32Array(65536);
-    for (let bits = 0; bits < 65536; bits++) {
-      const exponent = (bits >> 10) & 31, fraction = bits & 1023;
-      const size = exponent === 0 ? fraction * 2 ** -24
-        : exponent === 31 ? (fraction ? NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15);
-      values[bits] = bits & 32768 ? -size : size;
-    }
-    return values;
-  }
-
-  // The numbers in base64 text of 16-bit floats, least significant byte first.
+  // The whole numbers in base64 text of 16 bits each, least significant byte first.
   function unpack(text) {
-    const bytes = atob(text), values = halves(), numbers = new Float32Array(bytes.length >> 1);
-    for (let i = 0; i < numbers.length; i++) {
-      numbers[i] = values[bytes.charCodeAt(2 * i) | (bytes.charCodeAt(2 * i + 1) << 8)];
-    }
+    const bytes = atob(text), numbers = new Int16Array(bytes.length >> 1);
+    for (let i = 0; i < numbers.length; i++) numbers[i] = bytes.charCodeAt(2 * i) | (bytes.charCodeAt(2 * i + 1) << 8);
     return numbers;
   }
+
+  // Weights from 16 bits: the cube of a number from −1 to 1, times the largest weight of its tensor.
+  const cubed = (numbers, largest) => Float32Array.from(numbers, (number) => largest * (number / STEPS) ** 3);
 
   // A matrix (rows, columns) in blocks of four rows, the last filled up with zeros; `order[row]` is where a row goes.
   function inFours(matrix, rows, columns, order = (row) => row) {
@@ -123,12 +113,12 @@ const decoder = (() => {
     }
   }
 
-  // `shape`: {latent, dense: [sizes], units, layers, bidirectional, pose, frames}; `numbers`: all parameters in the
-  // order in which they are used, of an LSTM layer those of the forward direction first.
+  // `shape`: {latent, dense: [sizes], units, layers, bidirectional, pose, frames, largest: [of each tensor]};
+  // `numbers`: all parameters in the order in which they are used, of an LSTM layer those of the forward direction first.
   class Decoder {
     constructor(shape, numbers) {
-      let used = 0;
-      const take = (count) => numbers.subarray(used, (used += count));
+      let used = 0, tensor = 0;
+      const take = (count) => cubed(numbers.subarray(used, (used += count)), shape.largest[tensor++]);
       let size = shape.latent;
       this.dense = shape.dense.map((outputs) => new Dense(take, size, (size = outputs)));
       const ways = shape.bidirectional ? 2 : 1;
