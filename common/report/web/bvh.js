@@ -12,11 +12,13 @@
   const channels = (body, joint) =>
     `${joint ? "3" : "6 Xposition Yposition Zposition"} ${[...body.orders[joint]].map((axis) => `${axis}rotation`).join(" ")}`;
 
+  // The lines of the hierarchy, and the joints in the order in which they stand there.
   function hierarchy(body) {
-    const lines = [];
+    const lines = [], order = [];
     const children = body.parents.map(() => []);
     body.parents.forEach((parent, joint) => parent >= 0 && children[parent].push(joint));
     function add(joint, depth) {
+      order.push(joint);
       const indent = "\t".repeat(depth), offset = joint ? body.offsets[joint] : [0, 0, 0];
       const title = body.ends[joint] ? "End Site" : `${joint ? "JOINT" : "ROOT"} ${plainName(body.names[joint], joint)}`;
       lines.push(indent + title, `${indent}{`, `${indent}\tOFFSET ${offset.map(decimal).join(" ")}`);
@@ -25,12 +27,12 @@
       lines.push(`${indent}}`);
     }
     add(0, 0);
-    return lines;
+    return { lines, order };
   }
 
   // `frames`: [{rotations (D), root (3)}, …]. The text of the file.
   report.bvh = (body, frames, fps) => {
-    const moving = body.parents.flatMap((_, joint) => (body.ends[joint] ? [] : [joint]));
+    const { lines, order } = hierarchy(body), moving = order.filter((joint) => !body.ends[joint]);
     const angles = moving.map((joint) => new motion.Euler(body.orders[joint]));
     const rows = frames.map(({ rotations, root }) => {
       const turns = moving.flatMap((joint, place) =>
@@ -38,7 +40,7 @@
       return [...root, ...turns].map(decimal).join(" ");
     });
     const time = Number((1 / fps).toPrecision(10));
-    const head = ["HIERARCHY", ...hierarchy(body), "MOTION", `Frames: ${frames.length}`, `Frame Time: ${time}`];
+    const head = ["HIERARCHY", ...lines, "MOTION", `Frames: ${frames.length}`, `Frame Time: ${time}`];
     return `${[...head, ...rows].join("\n")}\n`;
   };
 }

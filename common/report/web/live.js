@@ -122,7 +122,7 @@
         this.slide(slider);
       }) }, "All to 0");
       const words = `The ${labels.length} numbers of a code that vary most in the recording, and by how much (±): a slider moves one from where it is.`;
-      return element("fieldset", { class: "sliders" }, element("legend", {}, words), ...labels, reset);
+      return element("fieldset", { class: "sliders" }, element("legend", {}, words, reset), ...labels);
     }
 
     slide(slider) {
