@@ -65,7 +65,8 @@ def test_the_page_decodes_as_torch_does(sizes, browser, tmp_path):
     open_page(browser, live_page.write(tmp_path, takes, nets, frames))
     codes = np.random.default_rng(0).uniform(-1, 1, (20, latent_dim)).astype(np.float32)
     browser.run(
-        "window.net = new decoder.Decoder(report.data.model.decoders[0], decoder.unpack(report.at('weights0').textContent)), 0"
+        "window.net = new decoder.Decoder(report.data.model.decoders[0],"
+        " decoder.unpack(report.at('weights0').textContent)), 0"
     )
     page = [browser.run(f"[...net.decode(new Float32Array({json.dumps(code.tolist())}))]") for code in codes]
     exact = live_page.windows(nets[1], codes)
@@ -172,7 +173,8 @@ def test_the_policy_allows_the_worker_and_nothing_else(path, page):
         "new Promise((done) => { const s = document.createElement('script'); s.textContent = 'window.hit = 1';"
         " document.body.append(s); done(window.hit ? 'ran' : 'refused'); })",
         "new Promise((done) => { const s = document.createElement('script'); s.onerror = () => done('refused');"
-        " s.onload = () => done('ran'); s.src = URL.createObjectURL(new Blob(['window.hit = 1'])); document.body.append(s); })",
+        " s.onload = () => done('ran'); s.src = URL.createObjectURL(new Blob(['window.hit = 1']));"
+        " document.body.append(s); })",
     )
     for attempt in attempts:
         assert page.run(attempt) == "refused"
@@ -201,7 +203,7 @@ def test_pressing_on_the_map_dances_what_lies_there(path, page):
 
 
 def mixed(codes, places, place):
-    """The code of a place, from the formula: weights ((R − d) / (R d))² of the eight nearest, R the distance of the ninth."""
+    """The code of a place: weights ((R − d) / (R d))² of the eight nearest windows, R the distance of the ninth."""
     distances = np.linalg.norm(places.astype(float) - place, axis=1)
     order = np.argsort(distances, kind="stable")
     near, reach = distances[order[:8]], distances[order[8]]
@@ -213,7 +215,10 @@ def mixed(codes, places, place):
 
 def test_the_code_changes_smoothly_over_the_map(page):
     steps = page.run("""(() => {
-        const codes = Array.from({length: 401}, (_, i) => (live.guide.point(...live.map.place(i * live.map.width / 400, live.map.height / 2)), [...live.guide.base]));
+        const codes = Array.from({length: 401}, (_, i) => {
+            live.guide.point(...live.map.place(i * live.map.width / 400, live.map.height / 2));
+            return [...live.guide.base];
+        });
         return codes.slice(1).map((code, i) => Math.hypot(...code.map((value, at) => value - codes[i][at])));
     })()""")
     spread = page.run("Math.hypot(...live.guide.order.map((number) => live.guide.spread(number)))")
@@ -242,7 +247,8 @@ def test_bodies_stand_as_their_rotations_say(page, takes):
 
 def test_both_decoders_dance_the_same_code(page, nets):
     page.run(
-        "window.got = [], live.dance.generated.forEach(({blend}, n) => { const add = blend.add; blend.add = function (w, s) { got[n] = [...w]; return add.call(this, w, s); } }), 0"
+        "window.got = [], live.dance.generated.forEach(({blend}, n) => { const add = blend.add;"
+        " blend.add = function (w, s) { got[n] = [...w]; return add.call(this, w, s); } }), 0"
     )
     page.run("live.play(true), 0")
     wait(page, "got[0] && got[1] && live.dance.frame > 20")
@@ -307,7 +313,8 @@ def test_angles_of_a_file_are_unrolled_as_ours_are(order, page):
         torch.deg2rad(torch.tensor([30.0, 90.0, 20.0], dtype=torch.float64)), order
     )  # gimbal lock
     made = page.run(
-        f"(() => {{ const euler = new motion.Euler('{order}'); return {json.dumps(turns.tolist())}.map((q) => euler.next(q)); }})()"
+        f"(() => {{ const euler = new motion.Euler('{order}');"
+        f" return {json.dumps(turns.tolist())}.map((q) => euler.next(q)); }})()"
     )
     again = quaternion.from_euler(torch.tensor(made, dtype=torch.float64), order)
     assert metrics.rotation_errors(again, turns).max() < 1e-5
@@ -322,7 +329,10 @@ def test_names_and_bodies_of_every_kind_are_written(page, tmp_path):
     names = ["Hips", "a b", "x{y}", "line\nend", "\ud800", "", "a:b", "é腕", "end"]
     body = {"names": names, "parents": [-1, 0, 1, 2, 3, 4, 5, 6, 6], "offsets": (take.skeleton.offsets / 1000).tolist(),
             "orders": ["XYZ"] * 4 + ["ZYX"] * 5, "ends": [False] * 7 + [True, True]}  # fmt: skip
-    frames = "Array.from({length: 3}, () => ({rotations: Float32Array.from({length: 36}, (_, i) => i % 4 ? 0 : 1), root: [1e-9, -2.5, 1e5]}))"
+    still = {"rotations": [1, 0, 0, 0] * 9, "root": [1e-9, -2.5, 1e5]}
+    frames = (
+        f"{json.dumps([still] * 3)}.map(({{rotations, root}}) => ({{rotations: new Float32Array(rotations), root}}))"
+    )
     text = page.run(f"report.bvh({json.dumps(body)}, {frames}, 119.88)")
     (tmp_path / "odd.bvh").write_text(text, encoding="utf-8")
     read = formats.load_mocap(tmp_path / "odd.bvh")
@@ -332,7 +342,7 @@ def test_names_and_bodies_of_every_kind_are_written(page, tmp_path):
     np.testing.assert_allclose(read.root_pos[0], [0, -2.5, 1e5])
     assert "e-" not in text.split("MOTION")[1]
     body |= {"parents": [-1, 0, 0, 1, 2, 3, 3, 4, 7], "ends": [False] * 9}  # children of one joint stand together
-    turned = "Array.from({length: 2}, () => ({rotations: Float32Array.from({length: 36}, (_, i) => [0.8, 0.6 * (i < 8), 0.6 * (i >= 8), 0][i % 4]), root: [0, 0, 0]}))"
+    turned = frames.replace(json.dumps(still["rotations"]), json.dumps([0.8, 0.6, 0, 0] * 2 + [0.8, 0, 0.6, 0] * 7))
     (tmp_path / "order.bvh").write_text(page.run(f"report.bvh({json.dumps(body)}, {turned}, 50)"), encoding="utf-8")
     read = formats.load_mocap(tmp_path / "order.bvh")
     about_x = {name for name, (_, x, _, _) in zip(read.skeleton.joint_names, read.rot_local[0], strict=True) if x > 0.5}
@@ -356,7 +366,8 @@ def test_the_path_of_the_pointer_is_played_again(page):
     np.testing.assert_allclose(page.run(f"live.path.at({middle['seconds']})"), middle["place"], atol=1e-9)
     assert page.run("live.path.at(live.path.seconds - 0.01)") is None
     page.run(
-        "window.places = [], live.follow = ((follow) => function (place) { places.push(place); follow.call(live, place); })(live.follow), 0"
+        "window.places = [], live.follow = ((follow) => function (place) { places.push(place);"
+        " follow.call(live, place); })(live.follow), 0"
     )
     page.click("#live-replay")
     wait(page, "live.map.led")
@@ -407,7 +418,8 @@ def test_the_random_walk_has_the_steps_of_the_recording(page):
     walk = np.array(page.run("[...live.guide.walk]"))
     codes = np.array(
         page.run(
-            "Array.from({length: 3000}, () => (live.guide.base.fill(0.5), live.guide.start(), live.guide.next(16), [...live.guide.next(16).code]))"
+            "Array.from({length: 3000}, () => (live.guide.base.fill(0.5), live.guide.start(), live.guide.next(16),"
+            " [...live.guide.next(16).code]))"
         )
     )
     steps = codes - 0.5
@@ -425,10 +437,12 @@ def test_the_recording_goes_on_in_its_own_time(path, page):
         frame, dancer, held_out = file["frame"], file["dancer"], file["held_out"]
     start = int(np.flatnonzero((dancer == 1) & ~held_out)[3])
     page.run(
-        f"live.play(false), live.guide.point(live.guide.places[{2 * start}], live.guide.places[{2 * start} + 1]), live.guide.release(), 0"
+        f"live.play(false), live.guide.point(...live.guide.places.slice({2 * start}, {2 * start + 2})),"
+        " live.guide.release(), 0"
     )
     made = page.run(
-        "Array.from({length: 4}, () => { const {code, point, frames} = live.guide.next(16); return [[...code], live.guide.frame[point] + frames, live.guide.dancer[point]]; })"
+        "Array.from({length: 4}, () => { const {code, point, frames} = live.guide.next(16);"
+        " return [[...code], live.guide.frame[point] + frames, live.guide.dancer[point]]; })"
     )
     same = np.flatnonzero((dancer == 1) & (held_out == held_out[start]))
     for number, (code, at, whose) in enumerate(made):
@@ -436,7 +450,8 @@ def test_the_recording_goes_on_in_its_own_time(path, page):
         expected = [np.interp(at, frame[same], codes[same, i]) for i in range(LATENT)]
         np.testing.assert_allclose(code, expected, atol=1e-5)
     seen = page.run(
-        "Array.from({length: 60}, () => { const {point} = live.guide.next(16); return [live.guide.dancer[point], live.guide.frame[point]]; })"
+        "Array.from({length: 60}, () => { const {point} = live.guide.next(16);"
+        " return [live.guide.dancer[point], live.guide.frame[point]]; })"
     )
     assert {whose for whose, _ in seen} == {1}
     assert min(frames for _, frames in seen) == frame[dancer == 1].min()  # after the end comes the beginning
@@ -492,7 +507,8 @@ SLOW = """(() => {
         if (picture > 300) waits.push((dance.seconds - before) * 60);
     }
     performance.now = now;
-    return {usual: dance.usual, rate: dance.rate, slowest: Math.min(...waits), mean: waits.reduce((a, b) => a + b) / waits.length};
+    const mean = waits.reduce((a, b) => a + b) / waits.length;
+    return {usual: dance.usual, rate: dance.rate, slowest: Math.min(...waits), mean};
 })()"""
 
 
@@ -583,7 +599,8 @@ def test_sizes_and_schemes(width, height, mobile, scheme, browser, path):
     browser.frames()
     assert browser.run("document.documentElement.scrollWidth") <= width
     boxes = browser.run(
-        "['.live-map', '.live-views .view'].map((name) => (({x, y, width, height}) => [x, y, width, height])(document.querySelector(name).getBoundingClientRect()))"
+        "['.live-map', '.live-views .view'].map((name) => (({x, y, width, height}) => [x, y, width, height])"
+        "(document.querySelector(name).getBoundingClientRect()))"
     )
     if mobile:
         assert boxes[1][1] < boxes[0][1]  # the stage above the hand
@@ -600,7 +617,8 @@ def test_sizes_and_schemes(width, height, mobile, scheme, browser, path):
     [
         ("delete window.Worker", "runs no background computations (Web Workers)"),
         (
-            "HTMLCanvasElement.prototype.getContext = ((get) => function (kind, ...more) { return kind === '2d' ? get.call(this, kind, ...more) : null; })(HTMLCanvasElement.prototype.getContext)",
+            "HTMLCanvasElement.prototype.getContext = ((get) => function (kind, ...more) {"
+            " return kind === '2d' ? get.call(this, kind, ...more) : null; })(HTMLCanvasElement.prototype.getContext)",
             "shows no 3-D graphics (WebGL)",
         ),
     ],

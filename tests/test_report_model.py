@@ -91,10 +91,23 @@ def test_a_model_that_is_none_is_refused(name, made, tmp_path):
         model.load(tmp_path / "model_1.npz")
 
 
-def test_weights_that_are_no_numbers_are_left_out(takes, nets):
+def test_what_no_page_can_hold_is_refused(takes, nets, monkeypatch):
+    arguments = live_page.conversions_of(nets), [takes], [[(0, 100)]], 8
+    monkeypatch.setattr(model, "LARGEST", 0.001)
+    with pytest.raises(ValueError, match="its decoders take 0 MB"):
+        model.make(*arguments)
+    monkeypatch.undo()
     with torch.no_grad():
         nets[0].dense_layers["decoder_dense_0"].bias[0] = torch.nan
-    assert model.make(live_page.conversions_of(nets), [takes], [[(0, 100)]], 8) is None
+    with pytest.raises(ValueError, match="weights that are no numbers"):
+        model.make(*arguments)
+
+
+def test_a_page_without_the_model_is_said_once(tiny, duet, monkeypatch, capsys):
+    monkeypatch.setattr(model, "LARGEST", 0.001)
+    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert capsys.readouterr().out.count("note: the report is written without the model: its decoders take") == 1
+    assert Page(duet / "results/report.html").data["model"] is None
 
 
 def test_codes_of_the_map_lie_where_the_map_has_them(takes, nets, made):

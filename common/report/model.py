@@ -9,6 +9,7 @@ Shapes: N parameters of a decoder, Z latent, P points of the latent map, J joint
 """
 
 import dataclasses
+import itertools
 import json
 import zipfile
 from pathlib import Path
@@ -21,8 +22,10 @@ from common.report.clips import STEPS, base64_of, describe
 import numpy as np
 
 WALKED = 200  # windows of the recording that tell how far a code goes from one to the next
-LARGEST_FILE = 500_000_000  # bytes, unpacked
-SHAPE = ("dancer", "latent", "dense", "units", "layers", "bidirectional", "pose", "frames", "largest")  # of a decoder
+LARGEST = 30  # MB of all decoders, before base64 makes 4 of every 3: more is too much for a page
+LARGEST_FILE = 60_000_000  # bytes, unpacked
+# of a decoder, and of a body
+SHAPE = ("dancer", "latent", "dense", "units", "layers", "bidirectional", "pose", "frames", "largest")
 BODY = ("names", "parents", "sides", "hips", "head", "marks", "offsets", "orders", "ends", "upright")
 
 
@@ -39,11 +42,14 @@ class Model:
 
 
 def make(conversions, pairs, ranges, sequence_length):
-    """The Model of what the conversions decode with; None where a weight is no finite number."""
+    """The Model of what the conversions decode with. Raises ValueError where no page can hold it."""
     decoders = {conversion.target: conversion.decoder for conversion in conversions}
     tensors = [[tensor.detach().cpu().double() for tensor in net.state_dict().values()] for net in decoders.values()]
+    megabytes = 2e-6 * sum(tensor.numel() for one in tensors for tensor in one)
+    if megabytes > LARGEST:
+        raise ValueError(f"its decoders take {megabytes:.0f} MB, more than the {LARGEST} MB that a page can hold")
     if not all(tensor.isfinite().all() for one in tensors for tensor in one):
-        return None
+        raise ValueError("it has weights that are no numbers")
     coded = [[in_16_bits(tensor) for tensor in one] for one in tensors]
     return Model(
         shapes=[
@@ -87,7 +93,7 @@ def shape(decoder):
 def parameter_count(of):
     """How many parameters a decoder of some `shape` has."""
     sizes = [of["latent"], *of["dense"]]
-    count = sum(inputs * outputs + outputs for inputs, outputs in zip(sizes, sizes[1:], strict=False))
+    count = sum(inputs * outputs + outputs for inputs, outputs in itertools.pairwise(sizes))
     ways, inputs = 1 + of["bidirectional"], sizes[-1]
     for _ in range(of["layers"]):
         count += ways * 4 * of["units"] * (inputs + of["units"] + 2)
@@ -132,7 +138,7 @@ def save(model, folder, epochs):
 
 
 def load(path):
-    """The Model in a file. Nothing in it is executed. Raises OSError, or ValueError where it is not what `save` wrote."""
+    """The Model in a file. Nothing in it is executed. Raises OSError, or ValueError where `save` did not write it."""
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(part.file_size for part in archive.infolist()) > LARGEST_FILE:

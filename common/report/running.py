@@ -31,6 +31,7 @@ class Running:
             "torch": torch.__version__,
             "takes": [[_describe(take) for take in pair] for pair in pairs],
         }
+        self.without_model = False
         if config["resume"]:
             self._go_on()
 
@@ -78,12 +79,19 @@ class Running:
         results.save_all(actions, last=clips is None)
 
     def _model(self, conversions, histories):
-        """What saves the decoders for the page, where the settings ask for them."""
+        """What saves the decoders for the page, in a list, where the settings ask for them. That they are too large is
+        said once."""
         settings = self.config
         if not settings.get("report_model", True):
             return []
-        trained = model.make(conversions, self.pairs, self.ranges, settings["sequence_length"])
-        return [lambda: model.save(trained, histories, settings["epochs"])] if trained else []
+        try:
+            trained = model.make(conversions, self.pairs, self.ranges, settings["sequence_length"])
+        except ValueError as error:
+            if not self.without_model:
+                console.note(f"the report is written without the model: {error}.")
+            self.without_model = True
+            return []
+        return [lambda: model.save(trained, histories, settings["epochs"])]
 
     def _preview(self, conversions, epoch):
         """The recorded dancers and what the models make of them, of what is held out: [(name, Mocap), ...]."""

@@ -9,8 +9,10 @@
   const plainName = (name, joint) =>
     name.replace(UNPRINTABLE, "_").replaceAll("{", "(").replaceAll("}", ")").trim() || `joint${joint}`;
 
-  const channels = (body, joint) =>
-    `${joint ? "3" : "6 Xposition Yposition Zposition"} ${[...body.orders[joint]].map((axis) => `${axis}rotation`).join(" ")}`;
+  function channels(body, joint) {
+    const rotations = [...body.orders[joint]].map((axis) => `${axis}rotation`);
+    return [...(joint ? ["3"] : ["6", "Xposition", "Yposition", "Zposition"]), ...rotations].join(" ");
+  }
 
   // The lines of the hierarchy, and the joints in the order in which they stand there.
   function hierarchy(body) {
@@ -20,8 +22,8 @@
     function add(joint, depth) {
       order.push(joint);
       const indent = "\t".repeat(depth), offset = joint ? body.offsets[joint] : [0, 0, 0];
-      const title = body.ends[joint] ? "End Site" : `${joint ? "JOINT" : "ROOT"} ${plainName(body.names[joint], joint)}`;
-      lines.push(indent + title, `${indent}{`, `${indent}\tOFFSET ${offset.map(decimal).join(" ")}`);
+      const title = `${joint ? "JOINT" : "ROOT"} ${plainName(body.names[joint], joint)}`;
+      lines.push(indent + (body.ends[joint] ? "End Site" : title), `${indent}{`, `${indent}\tOFFSET ${offset.map(decimal).join(" ")}`);
       if (!body.ends[joint]) lines.push(`${indent}\tCHANNELS ${channels(body, joint)}`);
       children[joint].forEach((child) => add(child, depth + 1));
       lines.push(`${indent}}`);

@@ -19,7 +19,8 @@
       this.room = Math.ceil(MEMORY * fps) + 2;
       this.ring = new Float32Array(this.room * positions.length);
       this.last = -1;
-      this.reach = Math.max((0.5 * Math.max(...positions.filter((_, i) => i % 3 === 1))) / 100, 0.3); // an arm is about half as long as a body
+      const height = Math.max(...positions.filter((_, i) => i % 3 === 1)) / 100;
+      this.reach = Math.max(0.5 * height, 0.3); // with both arms out a body is about as wide as it is tall
       for (let frame = 0; frame < this.room; frame++) this.write(positions, frame);
       this.last = -1;
     }
@@ -34,8 +35,8 @@
       const newest = Math.max(this.last, 0), oldest = Math.max(newest - this.room + 1, 0);
       const exact = clamp(seconds * this.fps, oldest, newest);
       const frame = Math.floor(exact + 1e-6), share = Math.max(exact - frame, 0), next = Math.min(frame + 1, newest);
-      const size = 3 * this.jointCount, a = (frame % this.room) * size + 3 * joint, b = (next % this.room) * size + 3 * joint;
-      for (let axis = 0; axis < 3; axis++) out[at + axis] = (1 - share) * this.ring[a + axis] + share * this.ring[b + axis];
+      const [a, b] = [frame, next].map((one) => 3 * ((one % this.room) * this.jointCount + joint));
+      for (let i = 0; i < 3; i++) out[at + i] = (1 - share) * this.ring[a + i] + share * this.ring[b + i];
     }
 
     pose(out, seconds) {
@@ -78,7 +79,7 @@
       this.positions = new Float64Array(this.size);
       this.now = this.before = null; // {point, frame: of the dance at which its window began, since: it is shown}
       this.read(0, 0, 1);
-      this.clip = new report.LiveClip({ number, dancer, title: "", kind: "recorded", source: dancer }, bodies[dancer], fps, this.positions);
+      this.clip = new report.LiveClip({ number, kind: "recorded" }, bodies[dancer], fps, this.positions);
       this.name(dancer);
     }
 
@@ -90,8 +91,8 @@
     cue(point, frames, frame) {
       if (!this.fits[this.dancer[point]]) return;
       const passed = this.now ? frame - this.now.frame : 0;
-      const goesOn = this.now?.point === point && (frames ? Math.abs(passed - frames) < 2 : passed < this.latent.window);
-      if (goesOn) return;
+      const goesOn = frames ? Math.abs(passed - frames) < 2 : passed < this.latent.window;
+      if (this.now?.point === point && goesOn) return;
       [this.before, this.now] = [this.now, { point, frame: frame - frames, since: frame }];
     }
 
@@ -113,7 +114,9 @@
       const exact = clamp((frames / latent.fps[0]) * latent.fps[1], 0, latent.shown - 1);
       const low = Math.floor(exact), high = Math.min(low + 1, latent.shown - 1), part = exact - low;
       const a = (this.first[point] + low) * size, b = (this.first[point] + high) * size;
-      for (let i = 0; i < size; i++) this.positions[i] += share * scale * ((1 - part) * motion[a + i] + part * motion[b + i]);
+      for (let i = 0; i < size; i++) {
+        this.positions[i] += share * scale * ((1 - part) * motion[a + i] + part * motion[b + i]);
+      }
     }
   }
 
@@ -209,7 +212,8 @@
     // Go on by so many seconds, and have decoded what is needed soon.
     advance(seconds) {
       if (this.start === null || this.problem) return;
-      const { covered } = this.generated[0].blend, last = covered - Math.floor(this.length / 4); // the next window needs some to blend with
+      const rest = Math.floor(this.length / 4); // frames of the last window with which the next one blends
+      const last = this.generated[0].blend.covered - rest;
       this.seconds = Math.max(this.seconds, Math.min(this.seconds + seconds * this.rate, last / this.fps));
       this.takeFrames(Math.min(Math.ceil(this.seconds * this.fps - 1e-6), last));
       if (!this.waiting && this.frame + this.rate * this.lag + SPARE >= this.start + this.hop) this.ask();

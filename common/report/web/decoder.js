@@ -67,8 +67,8 @@ const decoder = (() => {
 
   const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-  // One direction of an LSTM layer (Hochreiter & Schmidhuber, 1997, with forget gates). The four gates of a unit, input,
-  // forget, cell and output, are the four rows that stand together.
+  // One direction of an LSTM layer (Hochreiter & Schmidhuber, 1997, with forget gates). The four gates of a unit, which
+  // are input, forget, cell and output, are the four rows that stand together.
   class Direction {
     constructor(take, inputs, units) {
       const together = (row) => 4 * (row % units) + Math.floor(row / units);
@@ -114,7 +114,7 @@ const decoder = (() => {
   }
 
   // `shape`: {latent, dense: [sizes], units, layers, bidirectional, pose, frames, largest: [of each tensor]};
-  // `numbers`: all parameters in the order in which they are used, of an LSTM layer those of the forward direction first.
+  // `numbers`: all parameters in the order in which they are used, of an LSTM layer the forward direction first.
   class Decoder {
     constructor(shape, numbers) {
       let used = 0, tensor = 0;

@@ -19,8 +19,8 @@
       this.pace = setting("export_walk_step", 1);
       this.amplitude = setting("export_offset_amplitude", 0.5);
       this.period = setting("export_offset_seconds", 4) * model.fps; // in frames
-      [this.codes, this.walk, this.mean, this.axes] = ["codes", "walk", "mean", "axes"].map((name) => report.floats(model[name]));
-      [this.dancer, this.take, this.heldOut, this.frame] = ["dancer", "take", "held_out", "frame"].map((name) => report.integers(latent[name]));
+      for (const name of ["codes", "walk", "mean", "axes"]) this[name] = report.floats(model[name]);
+      for (const name of ["dancer", "take", "held_out", "frame"]) this[name] = report.integers(latent[name]);
       this.places = report.floats(latent.places);
       [this.count, this.size, this.hop] = [latent.count, this.walk.length, model.hop];
       this.order = model.order.slice(0, SLIDERS); // the numbers of a code that the sliders move
@@ -61,14 +61,15 @@
     // Lead from a place of the map: the codes of the windows around it, weighted by their inverse distances, which fall
     // to zero at the first window that no longer counts (Franke & Nielson, 1980), so that no code jumps on the way.
     point(x, y) {
-      const far = Array.from({ length: this.count }, (_, i) => [Math.hypot(this.places[2 * i] - x, this.places[2 * i + 1] - y), i]);
-      far.sort((a, b) => a[0] - b[0]);
-      const close = far.slice(0, NEIGHBOURS), reach = far.length > NEIGHBOURS ? far[NEIGHBOURS][0] : 2 * far[far.length - 1][0];
-      const exact = close[0][0] < 1e-6;
-      const weights = close.map(([distance]) => (exact ? 0 : (Math.max(reach - distance, 0) / (reach * distance)) ** 2));
+      const far = Array.from({ length: this.count }, (_, point) => ({
+        point, distance: Math.hypot(this.places[2 * point] - x, this.places[2 * point + 1] - y),
+      })).sort((a, b) => a.distance - b.distance);
+      const close = far.slice(0, NEIGHBOURS), reach = far[NEIGHBOURS]?.distance ?? 2 * far[far.length - 1].distance;
+      let weights = close.map(({ distance }) => (Math.max(reach - distance, 0) / (reach * distance)) ** 2);
       const total = weights.reduce((sum, weight) => sum + weight, 0);
-      if (exact || !total) weights.fill(0)[0] = 1;
-      this.near = close.map(([, i], place) => [i, exact || !total ? weights[place] : weights[place] / total]);
+      const exact = !(total > 0 && total < 1e12); // the place is that of a point, or there is but one place
+      weights = weights.map((weight, place) => (exact ? Number(place === 0) : weight / total));
+      this.near = close.map(({ point }, place) => [point, weights[place]]);
       this.base.fill(0);
       for (const [i, weight] of this.near) this.codeOf(i).forEach((value, at) => (this.base[at] += weight * value));
       this.pointer = true;
@@ -156,7 +157,7 @@
     goesOn(point) {
       const next = point + 1;
       return next < this.count && this.frame[next] > this.frame[point]
-        && ["dancer", "take", "heldOut"].every((name) => this[name][next] === this[name][point]);
+        && ["dancer", "take", "held_out"].every((name) => this[name][next] === this[name][point]);
     }
 
     // The first window of the next stretch of the same dancer, after the last one that of the first.

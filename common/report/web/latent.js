@@ -3,6 +3,7 @@
 
 {
   const { element, drawing, isNumber } = report;
+  const OF_A_POINT = ["dancer", "take", "frame", "held_out"];
   const EDGE = 18;
   const NEAR = 24; // pixels from a point within which it is meant
 
@@ -12,7 +13,8 @@
       this.places = report.floats(latent.places);
       [this.dancer, this.heldOut] = [report.integers(latent.dancer), report.integers(latent.held_out)];
       this.points = drawing("g");
-      this.svg = drawing("svg", { class: "chart map", tabindex: "0", role: "application", "aria-label": label }, this.points);
+      const roles = { tabindex: "0", role: "application", "aria-label": label };
+      this.svg = drawing("svg", { class: "chart map", ...roles }, this.points);
       this.onLay = () => {};
       this.width = this.height = 0;
       new ResizeObserver(() => {
@@ -32,7 +34,8 @@
       this.middle = low.map((value, i) => (value + high[i]) / 2);
       this.points.replaceChildren(...Array.from(this.dancer, (dancer, point) => {
         const [x, y] = this.spotOf(point), colour = report.dancerColour(dancer);
-        return drawing("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 3.6, fill: this.heldOut[point] ? "none" : colour, stroke: colour });
+        const fill = this.heldOut[point] ? "none" : colour;
+        return drawing("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 3.6, fill, stroke: colour });
       }));
       this.onLay();
     }
@@ -89,8 +92,9 @@
 
   // Which window a point is, in words.
   report.windowName = (latent, point) => {
-    const [dancer, take, frame, heldOut] = ["dancer", "take", "frame", "held_out"].map((name) => report.integers(latent[name])[point]);
-    return `Dancer ${dancer + 1}, ${latent.takes[take]}, frames ${frame} to ${frame + latent.window - 1}, ${heldOut ? "held out" : "trained on"}`;
+    const [dancer, take, first, heldOut] = OF_A_POINT.map((name) => report.integers(latent[name])[point]);
+    const frames = `frames ${first} to ${first + latent.window - 1}`;
+    return `Dancer ${dancer + 1}, ${latent.takes[take]}, ${frames}, ${heldOut ? "held out" : "trained on"}`;
   };
 
   report.latentMap = (latent) => {

@@ -11,14 +11,20 @@
     walk: ["Random walk", "each code is a random step from the one before, as long as the recording's own"],
     hold: ["Hold", "the code stays where it is"],
   };
-  const RECORDING = "Record keeps the pointer's path and the dance: play the path again, or save the dance as a motion file.";
+  const WORDS = {
+    map: "Press on the map and move: the model dances what lies under the pointer, a mix of the windows around it.",
+    decoders: " The same code goes through both decoders: it is danced as dancer 1 and as dancer 2.",
+    record: "Record keeps the pointer's path and the dance: play the path again, or save the dance as a motion file.",
+    sliders: "numbers of a code that vary most in the recording, and by how much (±); a slider moves one to either side.",
+    needs: "The map below shows the recorded windows.",
+  };
 
   // What the live dance lacks here, in a sentence; "" where it lacks nothing, null where the page has no model.
   report.liveNeeds = () => {
     if (!model || !latent?.count) return null;
     const [missing, name] = typeof Worker !== "function" ? ["runs no background computations", "Web Workers"]
       : report.hasWebGL() ? ["", ""] : ["shows no 3-D graphics", "WebGL"];
-    return missing && `The model cannot dance here: this browser ${missing} (${name}). The map below shows the recorded windows.`;
+    return missing && `The model cannot dance here: this browser ${missing} (${name}). ${WORDS.needs}`;
   };
 
   report.live = () => {
@@ -56,15 +62,15 @@
       this.canvas = element("canvas", { tabindex: "0", "aria-label": "The live dance, in 3-D. Drag to look around." });
       this.labels = element("div", { class: "labels", "aria-hidden": "true" });
       this.view = element("div", { class: "view" }, this.canvas, this.labels);
-      this.status = element("p", { class: "aside", role: "status" });
+      this.status = element("p", { class: "aside", id: "live-status" });
       this.watch();
-      const whose = this.several ? "The same code goes through both decoders: it is danced as dancer 1 and as dancer 2. "
-        : `Dancer ${this.dance.generated[0].shape.dancer + 1} is generated. `;
+      const nearest = element("p", { class: "nearest" }, this.nearest);
+      const map = element("div", { class: "live-map" }, this.map.svg, this.hint, nearest);
       const found = element("div", { id: "live" },
-        element("p", { class: "aside" }, "Press on the map and move: the model dances what lies under the pointer, a mix of the windows around it. ", whose),
+        element("p", { class: "aside" }, WORDS.map, this.several ? WORDS.decoders : null),
         report.mapKey(latent),
         element("div", { class: "theatre" },
-          element("div", { class: "live-views" }, element("div", { class: "live-map" }, this.map.svg, this.hint, element("p", { class: "nearest" }, this.nearest)), this.view),
+          element("div", { class: "live-views" }, map, this.view),
           this.transport(), this.options(), this.sliders()),
         element("p", { class: "aside" }, ...report.mapWords(latent)), this.status);
       this.showState();
@@ -77,11 +83,14 @@
       this.playButton.classList.add("primary");
       this.recordButton = button("record", "Record", () => (this.recording ? this.stopRecording() : this.record()));
       this.replayButton = button("replay", "Play the path", () => this.replay());
-      this.saveButtons = this.dance.generated.map(({ shape }, number) =>
-        button(`save${number}`, this.several ? `Save dancer ${shape.dancer + 1} (BVH)` : "Save (BVH)", () => this.save(number)));
+      this.saveButtons = this.dance.generated.map(({ shape }, number) => {
+        const name = this.several ? `Save dancer ${shape.dancer + 1} (BVH)` : "Save (BVH)";
+        return button(`save${number}`, name, () => this.save(number));
+      });
       this.clock = element("output", { class: "numbers" });
-      return element("div", { class: "transport" }, element("div", { class: "buttons" }, this.playButton), this.recordButton,
-        this.replayButton, ...this.saveButtons, this.clock, element("small", { class: "words" }, RECORDING));
+      return element("div", { class: "transport" }, element("div", { class: "buttons" }, this.playButton),
+        this.recordButton, this.replayButton, ...this.saveButtons, this.clock,
+        element("small", { class: "words" }, WORDS.record));
     }
 
     options() {
@@ -111,18 +120,24 @@
     }
 
     sliders() {
-      this.inputs = this.guide.order.map((_, slider) => element("input", { type: "range", min: "-1", max: "1", step: "0.01", value: "0",
-        id: `live-slider${slider}`, oninput: () => this.slide(slider) }));
+      const range = { type: "range", min: "-1", max: "1", step: "0.01", value: "0" };
+      this.inputs = this.guide.order.map((_, slider) =>
+        element("input", { ...range, id: `live-slider${slider}`, oninput: () => this.slide(slider) }));
       this.values = this.inputs.map(() => element("output", { class: "numbers" }, "0"));
       const labels = this.guide.order.map((number, slider) => element("label", {},
         element("span", {}, `number ${number + 1}`, element("small", {}, `± ${this.guide.spread(number).toFixed(2)}`)),
         this.inputs[slider], this.values[slider]));
-      const reset = element("button", { type: "button", id: "live-reset", onclick: () => this.inputs.forEach((input, slider) => {
+      const press = { type: "button", id: "live-reset", onclick: () => this.resetSliders() };
+      const reset = element("button", press, "All to 0");
+      const legend = element("legend", {}, `The ${labels.length} ${WORDS.sliders}`, reset);
+      return element("fieldset", { class: "sliders" }, legend, ...labels);
+    }
+
+    resetSliders() {
+      this.inputs.forEach((input, slider) => {
         input.value = "0";
         this.slide(slider);
-      }) }, "All to 0");
-      const words = `The ${labels.length} numbers of a code that vary most in the recording, and by how much (±): a slider moves one from where it is.`;
-      return element("fieldset", { class: "sliders" }, element("legend", {}, words, reset), ...labels);
+      });
     }
 
     slide(slider) {
@@ -147,7 +162,8 @@
       this.stage.onFrame = () => this.showFrame();
       this.stage.arrange();
       const bytes = model.decoders.reduce((sum, _, number) => sum + at(`weights${number}`).textContent.length, 0);
-      this.size = `The model is ${(bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1)} MB of this page (report_model = False leaves it out).`;
+      const megabytes = (bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1);
+      this.size = `The model is ${megabytes} MB of this page (report_model = False leaves it out).`;
       this.status.textContent = `The model is being unpacked. ${this.size}`;
       try {
         dance.prepare();
@@ -162,11 +178,11 @@
         if (this.stage && this.view.clientWidth !== width) this.stage.look("front");
         width = this.view.clientWidth;
       }).observe(this.view);
-      const whenLoaded = (act) => (document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act());
       new IntersectionObserver((entries, observer) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
         observer.disconnect();
-        whenLoaded(() => this.prepare());
+        if (document.readyState !== "loading") this.prepare();
+        else document.addEventListener("DOMContentLoaded", () => this.prepare()); // the weights come last in the page
       }, { rootMargin: "300px" }).observe(this.view);
     }
 
@@ -191,7 +207,7 @@
       if (place && !this.map.led) this.woken = !this.stage?.playing;
       this.follow(place);
       if (place) this.play(true);
-      else if (this.woken && report.stillness.matches && !this.recording) this.play(false); // it moved while that was asked for
+      else if (this.woken && report.stillness.matches && !this.recording) this.play(false); // no more is asked for
     }
 
     follow(place) {
@@ -206,7 +222,8 @@
     record() {
       this.play(true);
       this.replayed = null;
-      this.recording = { path: new report.Path(), frames: this.dance.generated.map(() => []), from: this.dance.seconds };
+      const frames = this.dance.generated.map(() => []);
+      this.recording = { path: new report.Path(), frames, from: this.dance.seconds };
       this.recording.path.add(0, this.map.led);
       this.showState();
     }
@@ -256,7 +273,9 @@
       this.recordButton.textContent = this.recording ? "Stop recording" : "Record";
       this.recordButton.setAttribute("aria-pressed", String(Boolean(this.recording)));
       for (const button of [this.replayButton, ...this.saveButtons]) button.disabled = !ready;
-      for (const button of this.modeButtons) button.setAttribute("aria-pressed", String(button.dataset.mode === this.guide.mode));
+      for (const button of this.modeButtons) {
+        button.setAttribute("aria-pressed", String(button.dataset.mode === this.guide.mode));
+      }
       this.modeWords.textContent = `${MODES[this.guide.mode][0]}: ${MODES[this.guide.mode][1]}.`;
       this.map.svg.classList.toggle("recording", Boolean(this.recording));
     }
@@ -280,6 +299,7 @@
       const { dance } = this;
       this.map.showCode(dance.code);
       if (isNumber(dance.point)) this.nearest.textContent = `closest: ${report.windowName(latent, dance.point)}`;
+      if (dance.problem) this.status.setAttribute("role", "alert");
       this.status.textContent = dance.problem || `${this.pace()} ${this.size}`;
       this.stage.invalidate();
     }
@@ -287,11 +307,11 @@
     // How fast this machine decodes, and what that does to the dance.
     pace() {
       const { dance } = this, { frames } = dance.generated[0].shape, hop = Math.round(dance.usual);
-      const pace = `A window of ${frames} frames takes ${Math.round(dance.milliseconds)} ms to decode here`;
+      const pace = `A window of ${frames} frames takes ${10 * Math.round(dance.milliseconds / 10)} ms to decode here`;
       if (dance.rate < 1) return `${pace}, which is slow: the dance plays at ${dance.rate.toFixed(1)} × its speed.`;
-      return hop > dance.hop + 1
-        ? `${pace}: a new one begins every ${hop} frames instead of ${dance.hop}, and the dance follows the pointer a little later.`
-        : `${pace}; a new one begins every ${dance.hop} frames.`;
+      if (hop <= dance.hop + 1) return `${pace}; a new one begins every ${dance.hop} frames.`;
+      const later = "and the dance follows the pointer a little later";
+      return `${pace}: a new one begins every ${hop} frames instead of ${dance.hop}, ${later}.`;
     }
   }
 }

@@ -59,7 +59,8 @@
     }
 
     drawPath() {
-      const spots = this.events.filter(({ place }) => place).map(({ place }) => this.spot(...place).map((value) => value.toFixed(1)).join());
+      const places = this.events.flatMap(({ place }) => (place ? [place] : []));
+      const spots = places.map((place) => this.spot(...place).map((value) => value.toFixed(1)).join());
       this.trail.setAttribute("points", spots.join(" "));
     }
 
@@ -93,8 +94,9 @@
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (direction) {
         const [x, y] = this.spot(...(this.led || this.guide.placeOf(this.guide.base)));
-        const step = event.shiftKey ? STRIDE : STEP, clamp = (value, most) => Math.min(Math.max(value, 0), most);
-        this.onLead(this.place(clamp(x + step * direction[0], this.width), clamp(y + step * direction[1], this.height)));
+        const step = event.shiftKey ? STRIDE : STEP, inside = (value, most) => Math.min(Math.max(value, 0), most);
+        const next = [inside(x + step * direction[0], this.width), inside(y + step * direction[1], this.height)];
+        this.onLead(this.place(...next));
       } else if (event.key === " ") this.onSpace();
       else if (event.key === "Escape") this.onLead(null);
       else return;

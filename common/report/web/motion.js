@@ -8,9 +8,9 @@ const motion = (() => {
   const EPSILON = 1e-8; // of a length that is divided by
   const LOCKED = 1e-7; // of a pair of components below which the angle between them means nothing (gimbal lock)
 
-  // Overlapping windows to one sequence without an end: at every frame the mean of sign-aligned quaternions, weighted by
-  // Hann windows whose weights are divided by their sum (Markley et al., "Averaging Quaternions", 2007). Frames are
-  // taken in order; a window may begin at any frame that has not been taken.
+  // Overlapping windows to one sequence without an end: at every frame the mean of sign-aligned quaternions with Hann
+  // weights, which are divided by their sum (Markley et al., "Averaging Quaternions", 2007). Frames are taken in order;
+  // a window may begin at any frame that has not been taken.
   class Blend {
     constructor(length, pose) {
       [this.length, this.pose, this.room] = [length, pose, 2 * length + 2];
@@ -83,14 +83,16 @@ const motion = (() => {
       let lowest = Infinity;
       for (let at = 0; at < out.length; at += 3) {
         for (let axis = 0; axis < 3; axis++) {
-          out[at + axis] = points[at] * upright[axis] + points[at + 1] * upright[3 + axis] + points[at + 2] * upright[6 + axis];
+          let value = 0;
+          for (let from = 0; from < 3; from++) value += points[at + from] * upright[3 * from + axis];
+          out[at + axis] = value;
         }
         lowest = Math.min(lowest, out[at + 1]);
       }
       const shift = [-out[3 * this.hips], -lowest, -out[3 * this.hips + 2]];
       for (let at = 0; at < out.length; at += 3) for (let axis = 0; axis < 3; axis++) out[at + axis] += shift[axis];
       for (let axis = 0; axis < 3; axis++) {
-        this.root[axis] = shift[0] * upright[3 * axis] + shift[1] * upright[3 * axis + 1] + shift[2] * upright[3 * axis + 2];
+        this.root[axis] = shift.reduce((sum, value, from) => sum + value * upright[3 * axis + from], 0);
       }
     }
 
@@ -123,7 +125,7 @@ const motion = (() => {
   const wrap = (x) => x - TURN * Math.floor((x + Math.PI) / TURN); // into [−π, π)
 
   // One joint's rotations, [w, x, y, z] at a time, to intrinsic Euler angles in radians that never jump: of the two
-  // solutions and all full turns the nearest to the frame before, and in gimbal lock the free angle stays. `order` is as
+  // solutions and all full turns the nearest to the frame before; in gimbal lock the free angle stays. `order` is as
   // "ZXY", which means R = Rz·Rx·Ry. By the reduction to proper Euler angles of Bernardes & Viollet (PLOS ONE 17(11),
   // 2022): with axes i, j, k and s = ±1 for i × j = s·k, q · q_j(−s·π/2) = q_i(a) q_j(b − s·π/2) q_i(c).
   class Euler {
