@@ -525,12 +525,30 @@ def test_late_windows_begin_later_and_nothing_stops(took, usual, rate, page):
     assert found["mean"] == pytest.approx(rate, rel=0.1)
 
 
+def test_a_code_that_stays_keeps_moving_and_is_decoded_once(page):
+    """Its window begins again when half of it is over; what the pointer changes is decoded soon."""
+    page.run("live.dance.hop = 8, 0")  # half a window is 16 frames
+    page.click('[data-mode="hold"]')
+    wait(page, "!live.guide.moves && live.dance.waiting === null")
+    page.run("window.asked = 0, live.dance.workers.forEach((worker) => (worker.postMessage = () => asked++)), 0")
+    start = page.run("live.dance.start")
+    before = page.run("[...live.dance.generated[0].rotations]")
+    wait(page, f"live.dance.start >= {start} + 48")
+    asked, usual, passed = page.run(f"[asked, live.dance.usual, live.dance.start - {start}]")
+    assert asked == 0
+    assert 16 <= usual < 24
+    assert passed >= 48
+    assert page.run("[...live.dance.generated[0].rotations]") != before
+    page.run("live.guide.slide(0, 0.5)")
+    wait(page, "asked === 2")  # of both decoders
+
+
 def test_the_page_says_how_fast_it_decodes(page):
     words = page.run("live.status.textContent")
     assert "A window of 32 frames takes " in words
     assert "report_model = False leaves it out" in words
     told = {}
-    for name, change in {"late": "usual = 27", "slow": "took = [1300]"}.items():
+    for name, change in {"late": "delay = 11", "slow": "took = [1300]"}.items():
         told[name] = page.run(f"(live.dance.{change}, live.pace())")
     assert "a new one begins every 27 frames instead of 16" in told["late"]
     assert "the dance plays at 0.2 × its speed" in told["slow"]

@@ -3,7 +3,7 @@
 "use strict";
 
 {
-  const SPARE = 2; // frames that a window is asked for before it is needed, besides what it takes to decode
+  const SPARE = 2; // frames that a window is asked for before it is needed, at least, besides what it takes to decode
   const REMEMBERED = 4; // of the last windows the slowest tells how long the next may take
   const MEMORY = 2; // seconds of positions that are kept, for trails
   const FADE = 0.25; // seconds from one recorded window to another
@@ -133,6 +133,7 @@
       this.start = null; // of the last window, in frames
       this.waiting = null; // the code of the windows that are being decoded
       this.usual = this.hop; // frames between the last two windows
+      this.delay = 0; // frames by which the last decoded window began later than it would have with a faster decoder
       this.took = []; // milliseconds from asking for a window to having it
       this.problem = "";
       this.onFrame = () => {};
@@ -168,10 +169,22 @@
       this.news(this);
     }
 
+    // Have the next window decoded. A code that stays needs no decoding, and its window begins again when half of it is
+    // over: at the usual hop, window over window, next to no movement would be left.
     ask() {
-      const lead = this.guide.next(this.start === null ? 0 : this.usual);
-      this.waiting = { ...lead, windows: [], asked: performance.now(), first: this.start === null };
-      this.workers.forEach((worker) => worker.postMessage({ code: lead.code }));
+      const again = this.still, lead = this.guide.next(this.start === null ? 0 : this.usual);
+      const when = { asked: performance.now(), first: this.start === null, hop: this.nextHop(again) };
+      this.waiting = { ...lead, ...when, windows: [] };
+      if (again) this.place(this.windows);
+      else this.workers.forEach((worker) => worker.postMessage({ code: lead.code }));
+    }
+
+    get still() {
+      return Boolean(this.windows) && !this.guide.moves;
+    }
+
+    nextHop(still) {
+      return still ? Math.max(this.hop, Math.floor(this.length / 2)) : this.hop;
     }
 
     receive(number, { window, milliseconds, problem }) {
@@ -179,22 +192,24 @@
       if (!window || !this.waiting) return;
       this.milliseconds = milliseconds;
       this.waiting.windows[number] = window;
-      if (this.waiting.windows.filter(Boolean).length === this.generated.length) this.place();
+      if (this.waiting.windows.filter(Boolean).length < this.generated.length) return;
+      const { asked, first } = this.waiting;
+      if (!first) this.took = [...this.took, performance.now() - asked].slice(-REMEMBERED); // the first has to unpack
+      this.delay = this.place(this.waiting.windows);
+      this.news(this);
     }
 
-    // Blend the windows in: in time where they have come in time, else from the first frame that is not shown yet.
-    place() {
-      const { windows, code, point, frames, asked, first } = this.waiting;
-      const start = first ? 0 : Math.max(this.start + this.hop, this.frame + 1);
+    // Blend windows in: in time where they have come in time, else from the first frame that is not shown yet. Returns
+    // how many frames late they are.
+    place(windows) {
+      const { code, point, frames, first, hop } = this.waiting;
+      const due = first ? 0 : this.start + hop, start = Math.max(due, this.frame + 1);
       this.generated.forEach(({ blend }, number) => blend.add(windows[number], start));
       this.recorded.cue(point, frames, start);
-      if (!first) {
-        this.usual = start - this.start;
-        this.took = [...this.took, performance.now() - asked].slice(-REMEMBERED);
-      }
-      Object.assign(this, { start, code, point, waiting: null });
+      if (!first) this.usual = start - this.start;
+      Object.assign(this, { windows, start, code, point, waiting: null });
       if (first) this.takeFrames(0);
-      this.news(this);
+      return start - due;
     }
 
     // ---- time
@@ -216,7 +231,8 @@
       const last = this.generated[0].blend.covered - rest;
       this.seconds = Math.max(this.seconds, Math.min(this.seconds + seconds * this.rate, last / this.fps));
       this.takeFrames(Math.min(Math.ceil(this.seconds * this.fps - 1e-6), last));
-      if (!this.waiting && this.frame + this.rate * this.lag + SPARE >= this.start + this.hop) this.ask();
+      const notice = Math.max(seconds * this.fps, SPARE) + (this.still ? 0 : this.rate * this.lag);
+      if (!this.waiting && this.frame + notice >= this.start + this.nextHop(this.still)) this.ask();
     }
 
     takeFrames(last) {

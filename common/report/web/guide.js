@@ -27,6 +27,7 @@
       this.sliders = new Float64Array(this.order.length);
       this.mode = "recording"; // or "hold", "walk": what leads while the pointer does not
       this.pointer = false; // whether it leads
+      this.touched = true; // whether anything has changed since the last code
       this.sine = false;
       this.swung = 0; // frames since the sine began
       this.base = Float64Array.from(this.codeOf(0));
@@ -56,6 +57,16 @@
       return place;
     }
 
+    // Whether the next code may be another one than the last.
+    get moves() {
+      return this.touched || this.sine || (!this.pointer && this.mode !== "hold");
+    }
+
+    slide(slider, value) {
+      this.sliders[slider] = value;
+      this.touched = true;
+    }
+
     // ---- the pointer
 
     // Lead from a place of the map: the codes of the windows around it, weighted by their inverse distances, which fall
@@ -72,7 +83,7 @@
       this.near = close.map(({ point }, place) => [point, weights[place]]);
       this.base.fill(0);
       for (const [i, weight] of this.near) this.codeOf(i).forEach((value, at) => (this.base[at] += weight * value));
-      this.pointer = true;
+      this.pointer = this.touched = true;
     }
 
     release() {
@@ -86,13 +97,13 @@
     }
 
     setSine(on) {
-      [this.sine, this.swung] = [on, 0];
+      [this.sine, this.swung, this.touched] = [on, 0, true];
     }
 
     // What goes on by itself goes on from where the code is.
     start() {
       this.walked = Float64Array.from(this.base);
-      this.first = true;
+      this.first = this.touched = true;
       this.at = { point: this.near[0][0], frames: 0 };
     }
 
@@ -104,7 +115,7 @@
       if (!this.pointer && this.mode === "recording") this.follow(this.first ? 0 : frames);
       else if (!this.pointer && this.mode === "walk") this.step(this.first ? 0 : frames);
       else this.at = { point: this.near[0][0], frames: 0 };
-      this.first = false;
+      this.first = this.touched = false;
       const code = Float64Array.from(this.base);
       this.order.forEach((number, slider) => {
         if (this.sliders[slider]) code[number] = Math.min(Math.max(code[number] + this.sliders[slider], -1), 1);

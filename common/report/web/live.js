@@ -5,7 +5,7 @@
   const { element, at, object, isNumber } = report;
   const { latent, model } = report.data;
   const LONGEST = 300; // seconds of a recorded dance
-  const SLOWEST = 0.1; // seconds between two pictures; a page that was hidden goes on where it was
+  const SLOWEST = 0.25; // seconds between two pictures; a page that was hidden goes on where it was
   const MODES = {
     recording: ["As recorded", "the codes of the recording go on from there, one after the other"],
     walk: ["Random walk", "each code is a random step from the one before, as long as the recording's own"],
@@ -15,7 +15,7 @@
     map: "Press on the map and move: the model dances what lies under the pointer, a mix of the windows around it.",
     decoders: " The same code goes through both decoders: it is danced as dancer 1 and as dancer 2.",
     record: "Record keeps the pointer's path and the dance: play the path again, or save the dance as a motion file.",
-    sliders: "numbers of a code that vary most in the recording, and by how much (±); a slider moves one to either side.",
+    sliders: "numbers of a code that vary most in the recording, and by how much (±); a slider moves one up or down.",
     needs: "The map below shows the recorded windows.",
   };
 
@@ -142,7 +142,7 @@
 
     slide(slider) {
       const value = Number(this.inputs[slider].value);
-      this.guide.sliders[slider] = value;
+      this.guide.slide(slider, value);
       this.values[slider].textContent = value ? `${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}` : "0";
       this.play(true);
     }
@@ -306,7 +306,7 @@
 
     // How fast this machine decodes, and what that does to the dance.
     pace() {
-      const { dance } = this, { frames } = dance.generated[0].shape, hop = Math.round(dance.usual);
+      const { dance } = this, { frames } = dance.generated[0].shape, hop = dance.hop + Math.round(dance.delay);
       const pace = `A window of ${frames} frames takes ${10 * Math.round(dance.milliseconds / 10)} ms to decode here`;
       if (dance.rate < 1) return `${pace}, which is slow: the dance plays at ${dance.rate.toFixed(1)} × its speed.`;
       if (hop <= dance.hop + 1) return `${pace}; a new one begins every ${dance.hop} frames.`;
