@@ -62,5 +62,5 @@ def windows(decoder, codes):
     """Codes (W, Z) to rotations (W, L, J, 4), by torch in float64: where an untrained decoder gives a quaternion close
     to zero, which it may, float32 alone is off by 0.01°."""
     with torch.no_grad():
-        found = copy.deepcopy(decoder).double()(torch.as_tensor(np.asarray(codes), dtype=torch.float64))
-    return quaternion.normalise(found.unflatten(-1, (-1, 4)))
+        decoded = copy.deepcopy(decoder).double()(torch.as_tensor(np.asarray(codes), dtype=torch.float64))
+    return quaternion.normalise(decoded.unflatten(-1, (-1, 4)))

@@ -517,12 +517,12 @@ SLOW = """(() => {
     [(50, 16, 1), (200, 16, 1), (310, (16, 18), 1), (640, None, 0.5)],  # half a window of 32 frames takes 320 ms
 )
 def test_late_windows_begin_later_and_nothing_stops(took, usual, rate, page):
-    found = page.run(SLOW % {"took": took})
+    pace = page.run(SLOW % {"took": took})
     if usual:
-        assert np.min(usual) <= found["usual"] <= np.max(usual)
-    assert found["rate"] == pytest.approx(rate, rel=0.08)
-    assert found["slowest"] > 0.9 * found["rate"] * rate  # no picture at which the dance stands
-    assert found["mean"] == pytest.approx(rate, rel=0.1)
+        assert np.min(usual) <= pace["usual"] <= np.max(usual)
+    assert pace["rate"] == pytest.approx(rate, rel=0.08)
+    assert pace["slowest"] > 0.9 * pace["rate"] * rate  # no picture at which the dance stands
+    assert pace["mean"] == pytest.approx(rate, rel=0.1)
 
 
 def test_a_code_that_stays_keeps_moving_and_is_decoded_once(page):

@@ -145,16 +145,16 @@ def test_a_body_stands_upright(takes, made):
 def test_a_run_leaves_its_decoders_in_the_page(name, tiny, duet, monkeypatch):
     assert run_here(name, tiny, monkeypatch) == 0
     results = duet / "results"
-    found = Page(results / "report.html")
-    found.check_policy()
-    weights = [text for attributes, text in found.scripts if attributes.get("type") == "text/plain"]
-    assert len(weights) == len(found.data["model"]["decoders"]) == (1 if name == "vae_rnn" else 2)
+    report = Page(results / "report.html")
+    report.check_policy()
+    weights = [text for attributes, text in report.scripts if attributes.get("type") == "text/plain"]
+    assert len(weights) == len(report.data["model"]["decoders"]) == (1 if name == "vae_rnn" else 2)
     files = ["decoder"] if name == "vae_rnn" else ["decoder1", "decoder2"]
-    for text, of, file in zip(weights, found.data["model"]["decoders"], files, strict=True):
+    for text, sizes, file in zip(weights, report.data["model"]["decoders"], files, strict=True):
         trained = torch.load(results / f"weights/{file}_weights_epoch_2", weights_only=True)
         numbers = np.frombuffer(base64.b64decode(text), "<i2")
-        assert of["dancer"] == (1 if file != "decoder1" else 0)
-        for tensor, largest in zip(trained.values(), of["largest"], strict=True):
+        assert sizes["dancer"] == (1 if file != "decoder1" else 0)
+        for tensor, largest in zip(trained.values(), sizes["largest"], strict=True):
             here, numbers = numbers[: tensor.numel()], numbers[tensor.numel() :]
             expected = tensor.double().numpy().ravel()
             np.testing.assert_allclose(model.from_16_bits(here, largest), expected, atol=6e-5 * largest)
@@ -180,19 +180,19 @@ def test_a_damaged_model_is_named_and_left_out(tiny, duet, monkeypatch):
     whole = path.read_bytes()
     for content in (b"PK\3\4 no", whole[: len(whole) // 2], b""):
         path.write_bytes(content)
-        found = contents.read(duet / "results")
-        assert (found["model"], len(found["problems"])) == (None, 1)
-        assert found["latent"]["count"] > 0
-        assert "model_1.npz cannot be read" in found["problems"][0]
+        shown_contents = contents.read(duet / "results")
+        assert (shown_contents["model"], len(shown_contents["problems"])) == (None, 1)
+        assert shown_contents["latent"]["count"] > 0
+        assert "model_1.npz cannot be read" in shown_contents["problems"][0]
 
 
 def test_a_model_of_another_map_is_left_out(made, takes, nets, tmp_path):
     others = live_page.make_nets(12, [0, 1], **SMALL | {"latent_dim": 4})
     live_page.write(tmp_path, takes, others, 8)
     model.save(made, tmp_path / "histories", 1)
-    found = contents.read(tmp_path)
-    assert found["model"] is None
-    assert "5 numbers, those of the latent map 4" in found["problems"][0]
+    shown_contents = contents.read(tmp_path)
+    assert shown_contents["model"] is None
+    assert "5 numbers, those of the latent map 4" in shown_contents["problems"][0]
 
 
 def test_the_setting_is_asked_before_anything_is_made(tiny, duet, monkeypatch):

@@ -45,18 +45,18 @@ def make(conversions, pairs, ranges, sequence_length):
     """The Model of what the conversions decode with. Raises ValueError where no page can hold it."""
     decoders = {conversion.target: conversion.decoder for conversion in conversions}
     tensors = [[tensor.detach().cpu().double() for tensor in net.state_dict().values()] for net in decoders.values()]
-    megabytes = 2e-6 * sum(tensor.numel() for one in tensors for tensor in one)
+    megabytes = 2e-6 * sum(tensor.numel() for tensor in itertools.chain(*tensors))
     if megabytes > LARGEST:
         raise ValueError(f"its decoders take {megabytes:.0f} MB, more than the {LARGEST} MB that a page can hold")
-    if not all(tensor.isfinite().all() for one in tensors for tensor in one):
+    if not all(tensor.isfinite().all() for tensor in itertools.chain(*tensors)):
         raise ValueError("it has weights that are no numbers")
-    coded = [[in_16_bits(tensor) for tensor in one] for one in tensors]
+    coded = [[in_16_bits(tensor) for tensor in decoder_tensors] for decoder_tensors in tensors]
     return Model(
         shapes=[
-            {"dancer": dancer, **shape(decoder), "largest": [largest for _, largest in one]}
-            for (dancer, decoder), one in zip(decoders.items(), coded, strict=True)
+            {"dancer": dancer, **shape(decoder), "largest": [largest for _, largest in parameters]}
+            for (dancer, decoder), parameters in zip(decoders.items(), coded, strict=True)
         ],
-        weights=[np.concatenate([numbers.ravel() for numbers, _ in one]) for one in coded],
+        weights=[np.concatenate([numbers.ravel() for numbers, _ in parameters]) for parameters in coded],
         bodies=[body(take) for take in pairs[0]],
         walk=walk_step(conversions[0], pairs[0], ranges[0], sequence_length),
         fps=float(pairs[0][0].fps),
@@ -90,15 +90,15 @@ def shape(decoder):
     }
 
 
-def parameter_count(of):
-    """How many parameters a decoder of some `shape` has."""
-    sizes = [of["latent"], *of["dense"]]
+def parameter_count(shape):
+    """How many parameters a decoder of that shape has."""
+    sizes, units = [shape["latent"], *shape["dense"]], shape["units"]
     count = sum(inputs * outputs + outputs for inputs, outputs in itertools.pairwise(sizes))
-    ways, inputs = 1 + of["bidirectional"], sizes[-1]
-    for _ in range(of["layers"]):
-        count += ways * 4 * of["units"] * (inputs + of["units"] + 2)
-        inputs = ways * of["units"]
-    return count + inputs * of["pose"] + of["pose"]
+    directions, inputs = 1 + shape["bidirectional"], sizes[-1]
+    for _ in range(shape["layers"]):
+        count += directions * 4 * units * (inputs + units + 2)
+        inputs = directions * units
+    return count + inputs * shape["pose"] + shape["pose"]
 
 
 def body(take):
@@ -156,12 +156,12 @@ def load(path):
 def _check(model):
     if len(model.bodies) != 2 or not model.shapes or not model.fps > 0 or not model.hop >= 1:
         raise ValueError("it is no model of two dancers")
-    for of, numbers in zip(model.shapes, model.weights, strict=True):
-        joints = len(model.bodies[of["dancer"]]["parents"])
-        fits = numbers.dtype == np.int16 and numbers.shape == (parameter_count(of),) and of["pose"] == 4 * joints
-        fits = fits and all(isinstance(size, float) and 0 < size < np.inf for size in of["largest"])
-        if not fits or model.walk.shape != (of["latent"],):
-            raise ValueError(f"its decoder of dancer {of['dancer'] + 1} has other sizes than it says")
+    for sizes, numbers in zip(model.shapes, model.weights, strict=True):
+        joints = len(model.bodies[sizes["dancer"]]["parents"])
+        fits = numbers.dtype == np.int16 and numbers.shape == (parameter_count(sizes),) and sizes["pose"] == 4 * joints
+        fits = fits and all(isinstance(largest, float) and 0 < largest < np.inf for largest in sizes["largest"])
+        if not fits or model.walk.shape != (sizes["latent"],):
+            raise ValueError(f"its decoder of dancer {sizes['dancer'] + 1} has other sizes than it says")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ def packed(model, latent_map):
     mean = codes.mean(axis=0)
     axes = np.linalg.lstsq(codes - mean, latent_map.places.astype(np.float64), rcond=None)[0]
     return {
-        "decoders": [{name: of[name] for name in SHAPE} for of in model.shapes],
-        "bodies": [{name: one[name] for name in BODY} for one in model.bodies],
+        "decoders": [{name: shape[name] for name in SHAPE} for shape in model.shapes],
+        "bodies": [{name: body[name] for name in BODY} for body in model.bodies],
         "weights": [base64_of(numbers.astype("<i2")) for numbers in model.weights],
         "walk": base64_of(model.walk.astype("<f4")),
         "codes": base64_of(latent_map.codes.astype("<f4")),

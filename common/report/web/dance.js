@@ -35,7 +35,7 @@
       const newest = Math.max(this.last, 0), oldest = Math.max(newest - this.room + 1, 0);
       const exact = clamp(seconds * this.fps, oldest, newest);
       const frame = Math.floor(exact + 1e-6), share = Math.max(exact - frame, 0), next = Math.min(frame + 1, newest);
-      const [a, b] = [frame, next].map((one) => 3 * ((one % this.room) * this.jointCount + joint));
+      const [a, b] = [frame, next].map((number) => 3 * ((number % this.room) * this.jointCount + joint));
       for (let i = 0; i < 3; i++) out[at + i] = (1 - share) * this.ring[a + i] + share * this.ring[b + i];
     }
 
@@ -78,7 +78,7 @@
       this.fits = bodies.map((body) => 3 * body.parents.length === this.size);
       this.positions = new Float64Array(this.size);
       this.now = this.before = null; // {point, frame: of the dance at which its window began, since: it is shown}
-      this.read(0, 0, 1);
+      new motion.Body(bodies[dancer]).rest(this.positions);
       this.clip = new report.LiveClip({ number, kind: "recorded" }, bodies[dancer], fps, this.positions);
       this.name(dancer);
     }
@@ -154,11 +154,11 @@
       if (this.workers) return;
       const code = new Blob([report.at("decoder.js").textContent], { type: "text/javascript" });
       const address = URL.createObjectURL(code);
-      this.workers = this.generated.map((one, number) => {
+      this.workers = this.generated.map(({ shape }, number) => {
         const worker = new Worker(address);
         worker.onmessage = ({ data }) => this.receive(number, data);
         worker.onerror = (event) => this.fail(event.message || "it did not start");
-        worker.postMessage({ shape: one.shape, weights: report.at(`weights${number}`).textContent });
+        worker.postMessage({ shape, weights: report.at(`weights${number}`).textContent });
         return worker;
       });
       this.ask();
@@ -214,14 +214,15 @@
 
     // ---- time
 
-    // How long a window takes, in frames of the dance at its full speed.
+    // How long a window may take, in frames of the dance at its full speed.
     get lag() {
       return (Math.max(...this.took, 0) / 1000) * this.fps;
     }
 
-    // Where not even every second half of a window comes in time, the dance slows down.
+    // Where windows take longer than half of one lasts, the dance slows down.
     get rate() {
-      return Math.min(1, this.length / 2 / Math.max(this.lag, 1e-3));
+      const mean = this.took.reduce((sum, milliseconds) => sum + milliseconds, 0) / Math.max(this.took.length, 1);
+      return Math.min(1, this.length / 2 / Math.max((mean / 1000) * this.fps, 1e-3));
     }
 
     // Go on by so many seconds, and have decoded what is needed soon.
@@ -238,7 +239,7 @@
     takeFrames(last) {
       while (this.frame < last) {
         const frame = this.frame + 1;
-        for (const one of this.generated) one.takeFrame();
+        for (const dancer of this.generated) dancer.takeFrame();
         this.recorded.takeFrame(frame);
         this.onFrame(frame);
       }

@@ -76,7 +76,7 @@ const decoder = (() => {
       this.fromInput = inFours(take(4 * units * inputs), 4 * units, inputs, together);
       this.fromBefore = inFours(take(4 * units * units), 4 * units, units, together);
       this.bias = new Float32Array(4 * units);
-      for (let one = 0; one < 2; one++) take(4 * units).forEach((value, row) => (this.bias[together(row)] += value));
+      for (let bias = 0; bias < 2; bias++) take(4 * units).forEach((value, row) => (this.bias[together(row)] += value));
     }
 
     // Read `frames` inputs (or one that is the same at every frame), write H outputs a frame at out[frame·width + at].
@@ -121,10 +121,10 @@ const decoder = (() => {
       const take = (count) => cubed(numbers.subarray(used, (used += count)), shape.largest[tensor++]);
       let size = shape.latent;
       this.dense = shape.dense.map((outputs) => new Dense(take, size, (size = outputs)));
-      const ways = shape.bidirectional ? 2 : 1;
+      const directionCount = shape.bidirectional ? 2 : 1;
       this.layers = Array.from({ length: shape.layers }, () => {
-        const directions = Array.from({ length: ways }, () => new Direction(take, size, shape.units));
-        size = ways * shape.units;
+        const directions = Array.from({ length: directionCount }, () => new Direction(take, size, shape.units));
+        size = directionCount * shape.units;
         return directions;
       });
       this.final = new Dense(take, size, shape.pose);
@@ -139,8 +139,8 @@ const decoder = (() => {
       for (const layer of this.dense) x = layer.run(x, 1).subarray(0, layer.outputs).map((value) => Math.max(value, 0));
       this.layers.forEach((directions, number) => {
         const width = directions.length * directions[0].units, out = new Float64Array(frames * width);
-        directions.forEach((direction, way) =>
-          direction.run(x, number === 0, frames, way === 1, out, width, way * direction.units));
+        directions.forEach((direction, place) =>
+          direction.run(x, number === 0, frames, place === 1, out, width, place * direction.units));
         x = out;
       });
       const raw = this.final.run(x, frames), window = new Float32Array(frames * pose);

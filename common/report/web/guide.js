@@ -141,9 +141,9 @@
     closest(code) {
       let best = 0, least = Infinity;
       for (let point = 0; point < this.count; point++) {
-        const other = this.codeOf(point);
+        const codeThere = this.codeOf(point);
         let far = 0;
-        for (let i = 0; i < this.size && far < least; i++) far += (code[i] - other[i]) ** 2;
+        for (let i = 0; i < this.size && far < least; i++) far += (code[i] - codeThere[i]) ** 2;
         if (far < least) [best, least] = [point, far];
       }
       return best;

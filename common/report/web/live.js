@@ -66,7 +66,7 @@
       this.watch();
       const nearest = element("p", { class: "nearest" }, this.nearest);
       const map = element("div", { class: "live-map" }, this.map.svg, this.hint, nearest);
-      const found = element("div", { id: "live" },
+      const section = element("div", { id: "live" },
         element("p", { class: "aside" }, WORDS.map, this.several ? WORDS.decoders : null),
         report.mapKey(latent),
         element("div", { class: "theatre" },
@@ -74,7 +74,7 @@
           this.transport(), this.options(), this.sliders()),
         element("p", { class: "aside" }, ...report.mapWords(latent)), this.status);
       this.showState();
-      return found;
+      return section;
     }
 
     transport() {

@@ -137,14 +137,14 @@ const motion = (() => {
     next(q) {
       const { i, j, k, sign } = this;
       const pw = q[0] + sign * q[j], pi = q[i] + q[k], pj = q[j] - sign * q[0], pk = q[k] - q[i];
-      const first = Math.hypot(pw, pi), second = Math.hypot(pj, pk);
-      if (first >= LOCKED) this.sum = Math.atan2(pi, pw);
-      if (second >= LOCKED) this.difference = Math.atan2(sign * pk, pj);
-      const middle = 2 * Math.atan2(second, first) + (sign * Math.PI) / 2;
-      const one = [this.sum + this.difference, middle, this.sum - this.difference];
-      const other = [one[0] + Math.PI, Math.PI - middle, one[2] + Math.PI];
+      const forSum = Math.hypot(pw, pi), forDifference = Math.hypot(pj, pk);
+      if (forSum >= LOCKED) this.sum = Math.atan2(pi, pw);
+      if (forDifference >= LOCKED) this.difference = Math.atan2(sign * pk, pj);
+      const middle = 2 * Math.atan2(forDifference, forSum) + (sign * Math.PI) / 2;
+      const first = [this.sum + this.difference, middle, this.sum - this.difference];
+      const second = [first[0] + Math.PI, Math.PI - middle, first[2] + Math.PI];
       const from = this.before || [0, 0, 0];
-      const [near, far] = [one, other].map((angles) => angles.map((angle, axis) => wrap(angle - from[axis])));
+      const [near, far] = [first, second].map((angles) => angles.map((angle, axis) => wrap(angle - from[axis])));
       const size = (steps) => steps.reduce((total, step) => total + Math.abs(step), 0);
       const steps = size(far) < size(near) ? far : near;
       this.before = from.map((angle, axis) => angle + steps[axis]);

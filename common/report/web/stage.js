@@ -7,12 +7,15 @@
   const VIEWS = { front: [0.22, 0.26, 1], side: [1, 0.26, 0.12], above: [0.001, 1, 0.35] };
   const SLOWEST = 0.1; // seconds; a page that was hidden goes on where it was
 
+  let webGL; // asked for once: a browser gives a page only so many contexts
+
   report.hasWebGL = () => {
     try {
-      return Boolean(document.createElement("canvas").getContext("webgl2"));
+      webGL ??= Boolean(document.createElement("canvas").getContext("webgl2"));
     } catch {
-      return false;
+      webGL = false;
     }
+    return webGL;
   };
 
   report.Stage = class {
