@@ -21,7 +21,7 @@ from common.report.clips import STEPS, base64_of, describe
 
 import numpy as np
 
-WALKED = 200  # windows of the recording that tell how far a code goes from one to the next
+WALKED = 64  # windows of the recording that tell how far a code goes from one to the next
 LARGEST = 30  # MB of all decoders, before base64 makes 4 of every 3: more is too much for a page
 LARGEST_FILE = 60_000_000  # bytes, unpacked
 # of a decoder, and of a body
