@@ -92,6 +92,7 @@ view_ele = 90.0  # degrees; 90 looks straight ahead, more looks down from above
 view_azi = -90.0  # degrees; -90 looks at the front
 view_line_width = 1.0
 view_size = 4.0  # inches, at 100 pixels each
+report_model = True  # the trained model plays in the report, which grows by about 9 MB for each decoder
 show_history = True  # in a window at the end, where there is a display
 open_report = True  # in the browser at the end, where there is a display
 # ---------------------------------------------------------------------------------------------------------------------

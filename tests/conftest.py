@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from common.mocap import bvh
+from helpers import chromium
 from helpers.project import PROJECT, RECORDINGS, tiny_settings, write_body, write_duet
 
 import numpy as np
@@ -23,6 +24,17 @@ def contract():
     """Reference numbers of models and losses, from an independent implementation of the same design."""
     with np.load(PROJECT / "tests" / "contract_reference.npz") as file:
         return dict(file)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium; skips where there is none."""
+    path = chromium.find()
+    if path is None:
+        pytest.skip("there is no Chromium here")
+    browser = chromium.Chromium(path)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

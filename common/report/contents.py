@@ -9,6 +9,7 @@ import re
 import time
 
 from common.report import latent as latent_map
+from common.report import model as trained
 from common.runtime import files
 from common.runtime.settings import TABLE
 
@@ -34,7 +35,7 @@ def read(folder):
         ],
         "history": _history(folder / "histories", problems),
         "metrics": _newest_json(folder / "histories", "metrics", problems),
-        "latent": _latent(folder / "histories", problems),
+        **_learnt(folder / "histories", config, problems),
         "files": _files(folder),
         "problems": problems,
     }
@@ -81,10 +82,22 @@ def _history(folder, problems):
     return {"columns": columns, "epochs": [i + 1 for i in shown]}
 
 
-def _latent(folder, problems):
-    for path in _numbered(folder, "latent", ".npz")[:1]:
+def _learnt(folder, config, problems):
+    """The latent map and the model that plays it, {"latent": ..., "model": ...}; None for what is not there."""
+    learnt = {"latent": None, "model": None}
+    points = _newest(folder, "latent", latent_map.load, problems)
+    if points is not None:
+        learnt["latent"] = latent_map.packed(points)
+    if points is not None and config.get("report_model") is not False:
+        learnt["model"] = _newest(folder, "model", lambda path: trained.packed(trained.load(path), points), problems)
+    return learnt
+
+
+def _newest(folder, name, load, problems):
+    """What `load` makes of the file <name>_<number>.npz of the highest number; None where it cannot."""
+    for path in _numbered(folder, name, ".npz")[:1]:
         try:
-            return latent_map.packed(latent_map.load(path))
+            return load(path)
         except (OSError, ValueError) as error:
             problems.append(f"{path.name} cannot be read: {error}")
     return None

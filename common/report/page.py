@@ -13,22 +13,31 @@ from pathlib import Path
 
 WEB = Path(__file__).parent / "web"
 SCRIPTS = ("three.js", "data.js", "colours.js", "figure.js", "stage.js", "controls.js", "charts.js", "latent.js")
-SCRIPTS = (*SCRIPTS, "sections.js", "main.js")
+LIVE = ("decoder.js", "motion.js", "bvh.js", "dance.js", "guide.js", "live_map.js", "live.js")
+SCRIPTS = (*SCRIPTS, *LIVE, "sections.js", "main.js")
 ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 
 def html(contents):
-    """The page as text, from plain values."""
-    style, scripts = _read("page.css"), [_read(name) for name in SCRIPTS]
+    """The page as text, from plain values. The weights of the model, which are most of it, come last, after all that
+    can be shown without them."""
+    style, scripts = _read("page.css"), {name: _read(name) for name in SCRIPTS}
+    model = contents.get("model")
+    weights = model["weights"] if model else []
+    if model:
+        contents = contents | {"model": {name: value for name, value in model.items() if name != "weights"}}
     policy = (
-        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src {_hash(style)}; img-src data:; "
-        f"base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join(map(_hash, scripts.values()))}; style-src {_hash(style)}; "
+        f"img-src data:; {'worker-src blob:; ' if model else ''}base-uri 'none'; form-action 'none'"
     )
     parts = {
         "policy": policy,
         "style": f"<style>{style}</style>",
         "data": f'<script type="application/json" id="data">{as_json(contents)}</script>',
-        "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
+        "scripts": "\n".join(f'<script id="{name}">{script}</script>' for name, script in scripts.items()),
+        "weights": "\n".join(
+            f'<script type="text/plain" id="weights{number}">{text}</script>' for number, text in enumerate(weights)
+        ),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.evaluation import evaluate, summary
 from common.model import generate
-from common.report import build, latent
+from common.report import build, latent, model
 from common.runtime import console, devices, files
 
 import torch
@@ -33,7 +33,7 @@ class RunReport:
             "torch": torch.__version__,
             "takes": [[_describe(take) for take in pair] for pair in duet.pairs],
         }
-        self.told = False  # where to look
+        self.told = self.without_model = False  # what is said once
         if run.config["resume"]:
             self._go_on()
 
@@ -87,9 +87,24 @@ class RunReport:
             latent_map = latent.make(conversions, self.duet, settings["sequence_length"])
             latent.save(latent_map, histories, settings["epochs"])
         with self.run.writing(last):
+            self._save_model(conversions, histories)
+        with self.run.writing(last):
             files.write_json(self._file("run.json"), self.facts)
         with self.run.writing(last):
             build.save(self.run.folder, clips)
+
+    def _save_model(self, conversions, folder):
+        """Save the decoders for the page, where the settings ask for them. That they are too large is said once."""
+        settings = self.run.config
+        if not settings["report_model"] or self.without_model:
+            return
+        try:
+            trained = model.make(conversions, self.duet, settings["sequence_length"])
+        except ValueError as error:
+            console.note(f"the report is written without the model: {error}.")
+            self.without_model = True
+            return
+        model.save(trained, folder, settings["epochs"])
 
     def _preview(self, conversions, epoch):
         """The recorded dancers and what the models make of them, of what is held out: [(name, Mocap), ...]."""

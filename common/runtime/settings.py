@@ -188,6 +188,7 @@ TABLE = {
     "export_walk_step": Setting(NOT_NEGATIVE),
     "export_offset_amplitude": Setting(NUMBER),
     "export_offset_seconds": Setting(POSITIVE),
+    "report_model": Setting(SWITCH),
     "show_history": Setting(SWITCH),
     "open_report": Setting(SWITCH),
     "view_ele": Setting(NUMBER),

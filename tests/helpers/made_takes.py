@@ -160,3 +160,15 @@ def turned(take, up_axis, rest_too=True):
         rotations[:, 0] = quaternion.mul(turn, rotations[:, 0])
     rotations = rotations.numpy()
     return dataclasses.replace(take, skeleton=body, rot_local=rotations, root_pos=root_pos, up_axis=up_axis)
+
+
+def body_of(joints, frames, fps):
+    """A take of so many joints, two below every other, that turn at random."""
+    random = np.random.default_rng(3)
+    parents = np.array([-1, *(np.arange(joints - 1) // 2)])
+    offsets = random.uniform(-9, 9, (joints, 3))
+    names = [f"joint {joint}" for joint in range(joints)]
+    skeleton = Skeleton("body", names, parents, offsets, ["ZXY"] * joints, offsets)
+    rot_local = random.normal(size=(frames, joints, 4))
+    rot_local /= np.linalg.norm(rot_local, axis=-1, keepdims=True)
+    return Mocap(skeleton, rot_local, random.uniform(-300, 300, (frames, 3)), fps, "Y", "body")

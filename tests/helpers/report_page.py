@@ -40,8 +40,16 @@ class Page(HTMLParser):
         rules = dict(rule.strip().split(" ", 1) for rule in self.policy.split(";"))
         assert rules["default-src"] == "'none'"
         assert rules["img-src"] == "data:"
-        code = [text for attributes, text in self.scripts if attributes.get("type") != "application/json"]
-        assert len(self.scripts) == len(code) + 1
+        workers = {"worker-src"} if self.data["model"] else set()
+        assert (
+            rules.keys() == {"default-src", "script-src", "style-src", "img-src", "base-uri", "form-action"} | workers
+        )
+        assert rules.get("worker-src", "blob:") == "blob:"
+        kinds = [attributes.get("type", "code") for attributes, _ in self.scripts]
+        code = [text for kind, (_, text) in zip(kinds, self.scripts, strict=True) if kind == "code"]
+        assert kinds.count("application/json") == 1
+        assert kinds.count("text/plain") == len((self.data["model"] or {"decoders": []})["decoders"])
+        assert len(kinds) == len(code) + kinds.count("application/json") + kinds.count("text/plain")
         assert rules["script-src"].split() == [_hash(text) for text in code]
         assert rules["style-src"].split() == [_hash(text) for _, text in self.styles]
         assert not [

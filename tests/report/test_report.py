@@ -9,7 +9,7 @@ import sys
 import time
 
 from common import report
-from common.mocap import Mocap, Skeleton, bvh, cut, load_mocap, rescale, save_mocap
+from common.mocap import bvh, cut, load_mocap, rescale, save_mocap
 from common.model import generate
 from common.motion import quaternion, root_path
 from common.report import __main__ as command
@@ -17,6 +17,7 @@ from common.report import clips, contents, latent, page, presets
 from common.report.run_report import _describe
 from common.runtime import errors, interrupt
 from helpers import plain_bvh
+from helpers.made_takes import body_of
 from helpers.project import PROJECT, SCRIPTS, TINY, load_script, positions, run_here, write_body
 from helpers.report_page import Page
 from helpers.strange_names import NAMES, take_of
@@ -190,17 +191,6 @@ def test_the_path_may_be_long_and_stays_exact(body, tmp_path):
     far = dataclasses.replace(body, root_pos=body.root_pos + np.linspace(0, 90_000, 40)[:, None] * (1, 0, -1))
     found = shown(tmp_path, [("far", far)]).positions(0)
     np.testing.assert_allclose(found, positions(far), atol=0.01)
-
-
-def body_of(joints, frames, fps):
-    random = np.random.default_rng(3)
-    parents = np.array([-1, *(np.arange(joints - 1) // 2)])
-    offsets = random.uniform(-9, 9, (joints, 3))
-    names = [f"joint {joint}" for joint in range(joints)]
-    skeleton = Skeleton("body", names, parents, offsets, ["ZXY"] * joints, offsets)
-    rot_local = random.normal(size=(frames, joints, 4))
-    rot_local /= np.linalg.norm(rot_local, axis=-1, keepdims=True)
-    return Mocap(skeleton, rot_local, random.uniform(-300, 300, (frames, 3)), fps, "Y", "body")
 
 
 def test_eight_default_clips_of_a_real_body_are_small(tmp_path):

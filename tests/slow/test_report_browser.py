@@ -7,7 +7,7 @@ import json
 import time
 
 from common import report
-from helpers import chromium, plain_bvh
+from helpers import plain_bvh
 from helpers.project import TINY, run_here, write_body
 from helpers.report_page import Page
 from helpers.strange_names import NAMES, take_of
@@ -19,18 +19,9 @@ ORIG1, ORIG2, AGAIN1, ONE_AS_TWO = 0, 1, 2, 3  # clips of the deepfake
 
 
 @pytest.fixture(scope="module")
-def browser():
-    path = chromium.find()
-    if path is None:
-        pytest.skip("there is no Chromium here")
-    browser = chromium.Chromium(path)
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The results folder of a tiny run of the deepfake, with measures as a run of some length has them."""
+    """The results folder of a tiny run of the deepfake, with measures as a run of some length has them, and without the
+    model, as it is with report_model = False."""
     folder = tmp_path_factory.mktemp("run")
     write_body(folder / "one.bvh")
     write_body(folder / "two.bvh", phase=0.7)
@@ -40,6 +31,8 @@ def run(tmp_path_factory):
         assert run_here("vae_rnn_deepfake", settings, patch) == 0
     results = folder / "results"
     (results / "histories/metrics_2.json").write_text(json.dumps(METRICS))
+    for path in (results / "histories").glob("model_*.npz"):
+        path.unlink()
     report.save(results)
     return results
 

@@ -30,7 +30,7 @@
     end = largestError();
     makePresets();
     makeCast();
-    makeLabels();
+    stage.makeLabels(at("labels"));
     makeHelp();
     listen();
     stage.onState = showState;
@@ -92,32 +92,6 @@
     stage.arrange(stage.cast.length === 0);
   }
 
-  // ---- names over heads
-
-  function makeLabels() {
-    stage.figures.forEach((figure) => {
-      figure.label = element("span", {}, figure.clip.title);
-      at("labels").append(figure.label);
-    });
-  }
-
-  const topOf = new THREE.Vector3();
-
-  function placeLabels() {
-    for (const { clip, label, visible, positions } of stage.figures) {
-      const shown = visible && at("names").checked;
-      if (label.hidden === shown) label.hidden = !shown;
-      if (!shown) continue;
-      const from = 3 * clip.skeleton.hips;
-      let top = positions[from + 1];
-      for (let i = 1; i < positions.length; i += 3) top = Math.max(top, positions[i]);
-      stage.toScreen(positions[from], top + 0.22, positions[from + 2], topOf);
-      const half = label.offsetWidth / 2 + 2, right = stage.view.clientWidth - half;
-      topOf.x = Math.min(Math.max(topOf.x, half), right); // inside the picture, at its edge
-      label.style.transform = `translate(${topOf.x.toFixed(1)}px, ${topOf.y.toFixed(1)}px) translate(-50%, -100%)`;
-    }
-  }
-
   // ---- what the page shows of the stage
 
   function pressed(selector, is) {
@@ -153,7 +127,7 @@
     at("scrub").value = frame;
     const text = `${stage.time.toFixed(2)} / ${stage.seconds.toFixed(2)} s · frame ${min(frame, max(stage.seconds * stage.fps, 0)).toFixed(0)}`;
     if (at("time").textContent !== text) at("time").textContent = text;
-    placeLabels();
+    stage.placeLabels(at("names").checked);
     if (!at("errors").hidden) showErrors();
   }
 
@@ -175,7 +149,6 @@
     for (const swatch of at("cast").querySelectorAll(".swatch")) {
       swatch.style.background = report.colourOf(report.clips[Number(swatch.dataset.clip)]);
     }
-    stage.figures.forEach(({ clip, label }) => (label.style.color = report.colourOf(clip)));
   }
 
   function makeHelp() {
@@ -285,10 +258,7 @@
     each("[data-in-place]", ({ inPlace }) => set("inPlace", inPlace === "true"));
     each("[data-look]", ({ look }) => stage.look(look));
     document.addEventListener("keydown", onKey);
-    const inUse = (is) => () => (stage.controls.enableZoom = is);
-    at("canvas").addEventListener("pointerdown", inUse(true), { capture: true });
-    on("canvas", "focus", inUse(true));
-    on("canvas", "blur", inUse(false));
+    stage.zoomWhileUsed();
     on("canvas", "webglcontextlost", (event) => event.preventDefault());
     on("canvas", "webglcontextrestored", () => stage.invalidate());
     if (document.fullscreenEnabled) {

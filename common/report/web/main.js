@@ -53,6 +53,7 @@
   }
 
   const SECTIONS = [
+    ["Dance through what was learnt", report.live, "The live dance"],
     ["How good it is", report.figures, "The figures"],
     ["How it learnt", report.learning, "The curves"],
     ["The couple", report.couple, "The couple"],

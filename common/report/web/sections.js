@@ -133,21 +133,9 @@
 
   report.latent = () => {
     const { latent } = data;
-    if (!latent || !latent.count) return null;
-    const share = latent.explained.map((value) => `${(100 * value).toFixed(0)} %`);
-    const both = new Set(report.integers(latent.dancer)).size > 1;
-    const key = [0, 1].filter((dancer) => both || dancer === report.integers(latent.dancer)[0]).map((dancer) => {
-      const dot = element("i", { class: "dot" });
-      report.onColours(() => (dot.style.background = report.dancerColour(dancer)));
-      return element("span", {}, dot, `dancer ${dancer + 1}`);
-    });
-    const words = both
-      ? "Each point is a window of movement; pick one, and it plays. They are placed by their latent codes. Where the two dancers mix, the model describes their movement in the same words."
-      : "Each point is a window of dancer 1's movement; pick one, and it plays. They are placed by their latent codes: neighbours are movements that the model takes for alike.";
-    return element("div", {}, aside(words, ` The two directions hold ${share[0]} and ${share[1]} of what varies.`),
-      element("p", { class: "key" }, ...key, element("span", {}, element("i", { class: "dot filled" }), "trained on"),
-        element("span", {}, element("i", { class: "dot ring" }), "held out")),
-      report.latentMap(latent));
+    if (!latent || !latent.count || report.liveNeeds() === "") return null;
+    return element("div", {}, aside("Each point is a window of recorded movement; pick one, and it plays. ", ...report.mapWords(latent)),
+      report.mapKey(latent), report.latentMap(latent));
   };
 
   // ---- the run, files, problems

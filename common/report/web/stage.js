@@ -7,16 +7,19 @@
   const VIEWS = { front: [0.22, 0.26, 1], side: [1, 0.26, 0.12], above: [0.001, 1, 0.35] };
   const SLOWEST = 0.1; // seconds; a page that was hidden goes on where it was
 
+  let webGL; // asked for once: a browser gives a page only so many contexts
+
   report.hasWebGL = () => {
     try {
-      return Boolean(document.createElement("canvas").getContext("webgl2"));
+      webGL ??= Boolean(document.createElement("canvas").getContext("webgl2"));
     } catch {
-      return false;
+      webGL = false;
     }
+    return webGL;
   };
 
   report.Stage = class {
-    constructor(canvas, view) {
+    constructor(canvas, view, clips = report.clips) {
       this.canvas = canvas;
       this.view = view;
       this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true, powerPreference: "high-performance" });
@@ -32,8 +35,8 @@
       this.lights = [new THREE.HemisphereLight(), new THREE.DirectionalLight("#ffffff", 1.7)];
       this.lights[1].position.set(2, 5, 3);
       this.scene.add(...this.lights);
-      this.figures = report.clips.map((clip) => new report.Figure(clip, this.scene));
-      this.shown = report.clips.map(() => false);
+      this.figures = clips.map((clip) => new report.Figure(clip, this.scene));
+      this.shown = clips.map(() => false);
       this.options = { beside: false, inPlace: false, trails: "", errors: 0 };
       this.follow = this.playing = false;
       this.loop = true;
@@ -64,7 +67,10 @@
       this.lights[0].color.set(colours.sky);
       this.lights[0].groundColor.set(colours.ground);
       this.lights[0].intensity = report.darkness.matches ? 1.9 : 2.3;
-      this.figures.forEach((figure) => figure.recolour());
+      this.figures.forEach((figure) => {
+        figure.recolour();
+        if (figure.label) figure.label.style.color = report.colourOf(figure.clip);
+      });
       this.layFloor();
       this.invalidate();
     }
@@ -261,6 +267,36 @@
     }
 
     // ---- for what stands over the picture, and for tests
+
+    // The wheel scrolls the page until the stage is used, and then comes closer.
+    zoomWhileUsed() {
+      const used = (is) => () => (this.controls.enableZoom = is);
+      this.canvas.addEventListener("pointerdown", used(true), { capture: true });
+      this.canvas.addEventListener("focus", used(true));
+      this.canvas.addEventListener("blur", used(false));
+    }
+
+    // Names over heads, as elements in another one.
+    makeLabels(into) {
+      for (const figure of this.figures) {
+        figure.label = report.element("span", {}, figure.clip.title);
+        into.append(figure.label);
+      }
+    }
+
+    placeLabels(wanted) {
+      for (const { clip, label, visible, positions } of this.figures) {
+        const shown = visible && wanted;
+        if (label.hidden === shown) label.hidden = !shown;
+        if (!shown) continue;
+        const from = 3 * clip.skeleton.hips;
+        let top = positions[from + 1];
+        for (let i = 1; i < positions.length; i += 3) top = Math.max(top, positions[i]);
+        const { x, y } = this.toScreen(positions[from], top + 0.22, positions[from + 2]);
+        const half = label.offsetWidth / 2 + 2, inside = Math.min(Math.max(x, half), this.view.clientWidth - half);
+        label.style.transform = `translate(${inside.toFixed(1)}px, ${y.toFixed(1)}px) translate(-50%, -100%)`;
+      }
+    }
 
     // Where a joint stands now, in metres.
     world(number, joint) {
