@@ -9,7 +9,7 @@ import json
 from common.dataset import Duet
 from common.mocap import load_mocap
 from common.model import generate
-from common.report import contents, latent, model, page, run_report
+from common.report import contents, latent, model, page
 from helpers import live_page
 from helpers.project import SCRIPTS, positions, run_here
 from helpers.report_page import Page
@@ -197,8 +197,7 @@ def test_a_model_of_another_map_is_left_out(made, takes, nets, tmp_path):
     assert "5 numbers, those of the latent map 4" in shown_contents["problems"][0]
 
 
-def test_the_setting_is_asked_before_anything_is_made(tiny, duet, monkeypatch):
-    assert run_here("vae_rnn", tiny | {"epochs": 1}, monkeypatch) == 0
-    left_out = run_report.Running.__new__(run_report.Running)
-    left_out.config = {"report_model": False}
-    assert left_out._model(None, None) == []
+def test_the_setting_leaves_the_model_out(tiny, duet, monkeypatch):
+    assert run_here("vae_rnn", tiny | {"epochs": 1, "report_model": False}, monkeypatch) == 0
+    assert not list((duet / "results/histories").glob("model_*"))
+    assert Page(duet / "results/report.html").data["model"] is None
