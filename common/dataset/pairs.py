@@ -84,12 +84,12 @@ def _check_one_for_each_pair(constant, values, files, what, example):
 
 def _check_like_the_first(pairs):
     """What is learnt from several pairs must be of one kind."""
-    for dancer in (0, 1):
-        first, take, where = pairs[0][dancer], pairs[-1][dancer], f"mocap_files, dancer {dancer + 1}"
-        check_same_joints(first, take, where)
-        check_same_rest_pose(first, take, where)
-    check_same_fps(pairs[0][0], pairs[-1][0], "mocap_files, first pair and another")
-    check_same_up_axis(pairs[0][0], pairs[-1][0], "mocap_files, first pair and another")
+    for dancer, (first, take) in enumerate(zip(pairs[0], pairs[-1], strict=True), 1):
+        check_same_joints(first, take, f"mocap_files, dancer {dancer}")
+    for check in (check_same_fps, check_same_up_axis):
+        check(pairs[0][0], pairs[-1][0], "mocap_files, first pair and another")
+    for dancer, (first, take) in enumerate(zip(pairs[0], pairs[-1], strict=True), 1):
+        check_same_rest_pose(first, take, f"mocap_files, dancer {dancer}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

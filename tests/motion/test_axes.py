@@ -35,7 +35,7 @@ def test_both_horizontal_axes_and_the_up_axis_are_right_handed(up):
 
 @pytest.mark.parametrize("up", axes.UP_AXES)
 def test_a_body_is_the_same_whatever_its_axes_are(up):
-    """Height, hips, feet, their slides, lock and path of a walk, beside those of the same walk with Y up."""
+    """Height, hips, feet, slides, foot lock and path of a walk are those of the same walk with Y up."""
     take = walk(path=(0, np.arange(180) * 1.0))
     other = turned(take, up)
     height = kinematics.body_height(take)

@@ -1,0 +1,49 @@
+"""What the takes of a run have in them that is no dance, said before training, with the ranges that leave it out."""
+
+from pathlib import Path
+
+from common.mocap.take_check import check_take, without
+from common.runtime import console
+
+SHORTEST_SECONDS = 2.0  # of a range that is proposed
+NAMED = 8  # findings of a take that are said
+
+
+def check_takes(pairs, ranges):
+    """Say what is wrong in the frame ranges of all takes, a line each, and a line for mocap_valid_frame_ranges that
+    leaves it out. Nothing is cut.
+
+    Returns the findings as values, in order, {"pair", "dancer" (both from 0), "file", "kind", "start", "end", "text"},
+    frames start ≤ f < end.
+    """
+    listed, proposed = [], []
+    for pair, (takes, its) in enumerate(zip(pairs, ranges, strict=True)):
+        findings = {frames: [] for frames in its}
+        for dancer, take in enumerate(takes):
+            name, of_take = Path(take.path).name, []
+            for frames in its:
+                of_range = check_take(take, *frames)
+                findings[frames] += of_range
+                of_take += of_range
+            for finding in of_take[:NAMED]:
+                console.note(f"{name}, frames {finding.start} to {finding.end - 1}: {finding.text}.")
+            if of_take[NAMED:]:
+                console.note(f"{name}: and {len(of_take) - NAMED} more of the kind.")
+            listed += [
+                {"pair": pair, "dancer": dancer, "file": name, "kind": f.kind, "start": f.start, "end": f.end}
+                | {"text": f.text}
+                for f in of_take
+            ]
+        proposed.append(without(its, findings, takes[0].fps, SHORTEST_SECONDS))
+    if proposed != [list(its) for its in ranges]:
+        _propose(proposed)
+    return listed
+
+
+def _propose(proposed):
+    """The line for the script, where every pair has frames left."""
+    if all(proposed):
+        line = [[list(frames) for frames in its] for its in proposed]
+        console.note(f"frames without these: mocap_valid_frame_ranges = {line}")
+    else:
+        console.note("of a pair no two seconds are left without these; look at its takes before training on them.")

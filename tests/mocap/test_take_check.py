@@ -1,0 +1,230 @@
+"""The look at a recording: planted faults are found where they are, and a clean take is silent."""
+
+import dataclasses
+import re
+import time
+
+from common.dataset.check_takes import check_takes
+from common.mocap import load_mocap, resample
+from common.mocap.take_check import check_take, without
+from common.motion import kinematics, quaternion
+from helpers.made_takes import movements
+from helpers.project import PROJECT
+
+import numpy as np
+import pytest
+import torch
+
+FRAMES = 1500  # of the bundled duet
+FLIP = np.array([0.0, 0.6, 0.8, 0.0])  # by 180 degrees
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def dancer(request):
+    return load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{request.param}.bvh")
+
+
+def with_turn(take, joint, frames, turn):
+    rot_local = take.rot_local.copy()
+    now = torch.from_numpy(rot_local[frames, joint])
+    rot_local[frames, joint] = quaternion.mul(now, torch.from_numpy(turn).expand_as(now)).numpy()
+    return dataclasses.replace(take, rot_local=rot_local)
+
+
+def with_shift(take, frames, shift):
+    root_pos = take.root_pos.copy()
+    root_pos[frames] += shift
+    return dataclasses.replace(take, root_pos=root_pos)
+
+
+def with_pose_of(take, frames, frame):
+    rot_local, root_pos = take.rot_local.copy(), take.root_pos.copy()
+    rot_local[frames], root_pos[frames] = rot_local[frame], root_pos[frame]
+    return dataclasses.replace(take, rot_local=rot_local, root_pos=root_pos)
+
+
+def with_t_pose(take, frames):
+    rot_local = take.rot_local.copy()
+    rot_local[frames] = np.array([1.0, 0, 0, 0])
+    return dataclasses.replace(take, rot_local=rot_local)
+
+
+def joint(take, name):
+    return take.skeleton.joint_names.index(name)
+
+
+def turn_by(degrees):
+    half = np.radians(degrees) / 2
+    return np.array([np.cos(half), 0, np.sin(half), 0])
+
+
+def findings(take):
+    return [(finding.kind, finding.start, finding.end) for finding in check_take(take)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# clean takes
+
+
+def test_the_untouched_duet_is_silent(dancer):
+    assert findings(dancer) == []
+    for start, end in ((0, 500), (500, 1000), (700, 900), (10, 12), (5, 6)):
+        assert check_take(dancer, start, end) == []
+
+
+@pytest.mark.parametrize("fps", [24, 30, 120])
+def test_the_duet_at_other_rates_is_silent(dancer, fps):
+    assert findings(resample(dancer, fps)) == []
+
+
+def test_made_movements_are_silent():
+    silent = {name: findings(take) for name, take in movements().items()}
+    assert silent.pop("walking upstairs") == [("drift", 0, 180)]  # which no file tells from a floor that drifts
+    assert not [name for name, found in silent.items() if found]
+
+
+def test_noise_is_no_fault(dancer):
+    noise = np.random.default_rng(1).normal(scale=0.005, size=dancer.rot_local.shape)  # half a degree
+    rot_local = dancer.rot_local + noise
+    rot_local /= np.linalg.norm(rot_local, axis=-1, keepdims=True)
+    flips = np.where(np.random.default_rng(2).random(rot_local.shape[:2]) < 0.5, -1, 1)[..., None]  # no sign matters
+    assert findings(dataclasses.replace(dancer, rot_local=rot_local * flips)) == []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# planted faults
+
+
+@pytest.mark.parametrize("name", ["LeftArm", "Hips", "RightUpLeg", "Head"])
+@pytest.mark.parametrize("degrees", [40, 80])
+def test_a_single_wrong_frame(dancer, name, degrees):
+    take = with_turn(dancer, joint(dancer, name), slice(700, 701), turn_by(degrees))
+    assert findings(take) == [("jump", 700, 701)]
+    assert f"{name} jumps by" in check_take(take)[0].text
+
+
+@pytest.mark.parametrize("shift", [(30, 0, 0), (0, 25, 0)])
+def test_a_leap_of_the_whole_body(dancer, shift):
+    assert findings(with_shift(dancer, slice(700, 701), shift)) == [("jump", 700, 701)]
+    assert findings(with_shift(dancer, slice(700, None), shift)) == [("jump", 700, 701)]
+
+
+@pytest.mark.parametrize("name", ["LeftArm", "Hips", "RightUpLeg", "Head"])
+def test_half_turns_of_single_joints(dancer, name):
+    place = joint(dancer, name)
+    assert findings(with_turn(dancer, place, slice(700, None), FLIP)) == [("half-turn", 700, 701)]
+    assert findings(with_turn(dancer, place, slice(700, 760), FLIP)) == [("half-turn", 700, 760)]
+    assert findings(with_turn(dancer, place, slice(700, 701), FLIP)) == [("half-turn", 700, 701)]
+    assert "and back" in check_take(with_turn(dancer, place, slice(700, 760), FLIP))[0].text
+
+
+@pytest.mark.parametrize("length", [20, 100])
+def test_a_frozen_stretch(dancer, length):
+    found = check_take(with_pose_of(dancer, slice(700, 700 + length), 700))
+    assert [f.kind for f in found][0] == "frozen"
+    assert abs(found[0].start - 700) <= 2
+    assert abs(found[0].end - 700 - length) <= 2
+    assert {f.kind for f in found} <= {"frozen", "jump"}  # the leap out of it may be one
+
+
+def test_a_t_pose_at_the_ends(dancer):
+    last = dancer.frame_count
+    for frames, start, end in ((slice(0, 1), 0, 1), (slice(0, 80), 0, 80), (slice(last - 50, last), last - 50, last)):
+        found = check_take(with_t_pose(dancer, frames))
+        assert ("T-pose", start, end) in [f[:3] for f in found]
+        leap = {"jump"} if len(found) > 1 else set()  # into it or out of it
+        assert {f.kind for f in found} == {"T-pose"} | leap
+        assert all(start - 2 <= f.start and f.end <= end + 2 for f in found)
+
+
+def test_stillness_at_the_ends(dancer):
+    (first,) = findings(with_pose_of(dancer, slice(0, 60), 59))
+    assert first[:2] == ("still", 0)
+    assert 60 <= first[2] < 70
+    last = dancer.frame_count
+    (final,) = findings(with_pose_of(dancer, slice(last - 60, last), last - 60))
+    assert final[::2] == ("still", last)
+    assert last - 70 < final[1] <= last - 60
+    assert findings(with_pose_of(dancer, slice(0, last), 0)) == [("still", 0, last)]
+
+
+@pytest.mark.parametrize("centimetres", [-30, 15])
+def test_a_floor_that_drifts(dancer, centimetres):
+    ramp = np.linspace(0, centimetres, dancer.frame_count)[:, None] * (0, 1, 0)
+    found = check_take(with_shift(dancer, slice(None), ramp))
+    assert [f.kind for f in found] == ["drift"]
+    assert not found[0].cut
+    said = re.search(r"the floor (rises|sinks) by (\d+)% of the body's height", found[0].text)
+    assert said[1] == ("rises" if centimetres > 0 else "sinks")
+    assert abs(int(said[2]) / 100 - abs(centimetres) / kinematics.body_height(dancer)) < 0.015
+
+
+def test_all_faults_at_once(dancer):
+    take = with_t_pose(dancer, slice(0, 30))
+    take = with_turn(take, joint(take, "LeftArm"), slice(300, 301), turn_by(70))
+    take = with_shift(take, slice(500, 501), (0, 0, 40))
+    take = with_turn(take, joint(take, "RightForeArm"), slice(700, 800), FLIP)
+    take = with_pose_of(take, slice(1000, 1060), 1000)
+    found = check_take(take)
+    for kind, start, end in (("T-pose", 0, 30), ("jump", 300, 301), ("jump", 500, 501), ("half-turn", 700, 800)):
+        assert (kind, start, end) in [f[:3] for f in found]
+    assert any(f.kind == "frozen" and abs(f.start - 1000) < 3 and abs(f.end - 1060) < 3 for f in found)
+    assert len(found) <= 7  # with the leaps out of T-pose and frozen stretch
+    kept = without([(0, 1500)], {(0, 1500): found}, take.fps, 1.0)
+    bad = {*range(30), 300, 500, *range(700, 800), *range(1003, 1058)}
+    assert not [frame for start, end in kept for frame in range(start, end) if frame in bad]
+    assert sum(end - start for start, end in kept) > 1500 - len(bad) - 100
+    for start, end in kept:  # what is proposed is clean
+        assert [f for f in check_take(take, start, end) if f.kind != "still"] == []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# what is said
+
+
+def test_the_salsa_begins_with_a_leap(recordings, capsys):
+    for take in ("01", "02", "12"):
+        pair = [load_mocap(recordings / "duets" / f"cmu_salsa_{dancer}_{take}.bvh") for dancer in (60, 61)]
+        listed = check_takes([pair], [[(0, pair[0].frame_count)]])
+        assert {item["dancer"] for item in listed} == {0, 1}
+        assert all(item["start"] == 0 and item["end"] <= 4 for item in listed)
+        said = capsys.readouterr().out
+        assert f"cmu_salsa_61_{take}.bvh, frames 0 to 2: " in said
+        assert f"mocap_valid_frame_ranges = [[[9, {pair[0].frame_count}]]]" in said
+        assert check_takes([pair], [[(9, pair[0].frame_count)]]) == []
+        assert capsys.readouterr().out == ""
+
+
+def test_findings_of_both_dancers_make_one_line(capsys):
+    one, two = (load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{number}.bvh") for number in (1, 2))
+    bad = with_shift(one, slice(750, 751), (40, 0, 0))
+    worse = with_turn(two, joint(two, "LeftArm"), slice(300, 340), FLIP)
+    listed = check_takes([(one, two), (bad, worse)], [[(0, 1500)], [(0, 600), (600, 1500)]])
+    assert [(item["pair"], item["dancer"], item["kind"]) for item in listed] == [(1, 0, "jump"), (1, 1, "half-turn")]
+    said = capsys.readouterr().out
+    margin = round(0.05 * one.fps)
+    first = [[0, 300 - margin], [340 + margin, 600]]
+    expected = [[[0, 1500]], [*first, [600, 750 - margin], [751 + margin, 1500]]]
+    assert said.splitlines()[-1] == f"note: frames without these: mocap_valid_frame_ranges = {expected}"
+    assert said.count("note: ") == 3
+    assert check_takes([(one, two)], [[(0, 1500)]]) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_take_without_two_good_seconds_is_said(capsys):
+    still = with_pose_of(load_mocap(PROJECT / "data" / "mocap" / "duet_dancer1.bvh"), slice(None), 0)
+    assert check_takes([(still, still)], [[(0, 600)]])
+    assert "no two seconds are left" in capsys.readouterr().out
+
+
+def test_ten_minutes_take_no_time(dancer):
+    """0.3 s for 57 joints at 60 frames per second; as many joints as there are count."""
+    there_and_back = np.abs(np.arange(36_000) % 2800 - 1400)
+    take = dataclasses.replace(dancer, rot_local=dancer.rot_local[there_and_back], fps=60.0)
+    take = dataclasses.replace(take, root_pos=dancer.root_pos[there_and_back])
+    spent = []
+    for _ in range(3):
+        start = time.process_time()
+        check_take(take)
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.3 * max(1, torch.get_num_threads())
