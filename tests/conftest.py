@@ -5,6 +5,7 @@ import sys
 
 from common.mocap import bvh
 from helpers import chromium
+from helpers.launcher_copy import Copy
 from helpers.project import PROJECT, RECORDINGS, tiny_settings, write_body, write_duet
 
 import numpy as np
@@ -77,3 +78,9 @@ def body(tmp_path):
 
     write_body(tmp_path / "body.bvh", 40)
     return bvh.load_bvh(tmp_path / "body.bvh")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A small copy of the project, with launchers that start nothing of weight."""
+    return Copy(tmp_path)

@@ -5,7 +5,7 @@ from common.mocap.fbx import container, evaluate, parse
 from common.runtime.errors import InputError
 from helpers import fbx_bytes
 from helpers.plain_fbx_text import clock
-from helpers.project import RECORDINGS, positions
+from helpers.project import PROJECT, RECORDINGS, positions
 
 import numpy as np
 import pytest
@@ -141,8 +141,16 @@ def test_old_encodings_of_one_scene_agree(recordings):
 
 @pytest.mark.parametrize("version", [6100, 7400, 7500])
 def test_records_of_32_and_64_bits_hold_the_same_tree(recordings, version):
-    data = (recordings / "fbx" / "ufbx_maya_anim_layers_7500_binary.fbx").read_bytes()
-    root = container.parse_binary(data)[1]
+    assert_same_tree(recordings / "fbx" / "ufbx_maya_anim_layers_7500_binary.fbx", version)
+
+
+@pytest.mark.parametrize("version", [6100, 7400, 7500])
+def test_the_bundled_duet_is_the_same_tree_in_records_of_32_and_64_bits(version):
+    assert_same_tree(PROJECT / "data" / "mocap" / "duet_dancer1.fbx", version)
+
+
+def assert_same_tree(path, version):
+    root = container.parse_binary(path.read_bytes())[1]
     found, again = container.parse_binary(fbx_bytes.to_bytes(root, version))
     assert found == version
     for node_, other in zip(fbx_bytes.walk(root), fbx_bytes.walk(again), strict=True):
