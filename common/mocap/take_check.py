@@ -12,7 +12,7 @@ from common.motion import axes, kinematics
 import numpy as np
 import torch
 
-SECONDS = {"frozen": 0.25, "still": 0.5, "margin": 0.05, "jump": 0.04, "drift": 6.0}
+SECONDS = {"frozen": 0.25, "still": 1.0, "margin": 0.05, "jump": 0.04, "drift": 6.0}
 FROZEN = (0.5, 0.002)  # degrees and body heights per second, below which nothing moves
 STILL = (2.0, 0.01)  # the same at the ends of a take, where a held pose has nothing to teach
 JUMP_DEGREES = (12.0, 360.0)  # in one frame, and per second: a smaller turn is no jump
