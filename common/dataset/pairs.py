@@ -53,6 +53,11 @@ def load_pairs(
     _check_one_for_each_pair("mocap_valid_frame_ranges", frame_ranges, files, "list(s) of ranges", "[[0, -1]]")
     if frame_offsets is not None:
         _check_one_for_each_pair("mocap_frame_offsets", frame_offsets, files, "number(s)", "0")
+    if resample_fps is not None:
+        console.note(
+            f"mocap_resample_fps = {resample_fps:g}: all frame numbers, those of mocap_valid_frame_ranges too, count "
+            f"frames at this rate."
+        )
     scales = pos_scale if isinstance(pos_scale, list | tuple) else (pos_scale, pos_scale)
     pairs, ranges = [], []
     for index, names in enumerate(files):
@@ -97,18 +102,19 @@ def _check_like_the_first(pairs):
 
 
 def _read(path, take_name, fbx_backend, fps, resample_fps):
-    """A take at the rate that is asked for: an FBX file's curves are sampled at it, other frames lie between frames."""
-    if resample_fps is None:
-        return load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=fps)
-    if split_skeleton(path)[0].suffix.lower() == ".fbx":
-        take = load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=resample_fps)
-        how = "its curves are sampled at it"
-    else:
-        recorded = load_mocap(path, fps=fps)
-        take = resample(recorded, resample_fps)
-        how = f"{recorded.frame_count} frames at {recorded.fps:.5g} became {take.frame_count}"
-    console.note(f"{path.name}: mocap_resample_fps = {resample_fps:g}: {how}. Frame numbers count at this rate.")
-    return take
+    """A take at the rate that is asked for: an FBX file's curves are sampled at it, a BVH file has frames only."""
+    is_fbx = split_skeleton(path)[0].suffix.lower() == ".fbx"
+    rate = resample_fps if is_fbx and resample_fps is not None else fps
+    take = load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=rate)
+    if resample_fps is None or is_fbx:
+        return take
+    resampled = resample(take, resample_fps)
+    if resampled is not take:
+        console.note(
+            f"{path.name}: {take.frame_count} frames at {take.fps:.5g} per second are now {resampled.frame_count} at "
+            f"{resample_fps:g}."
+        )
+    return resampled
 
 
 def _with_up_axes(takes, up_axis):

@@ -176,7 +176,7 @@ def check_same_up_axis(first, second, why):
 def check_same_rest_pose(first, second, why, otherwise=""):
     """Two takes of the same joints must have bones that point alike where nothing is turned: else one rotation means
     two poses. People of one suit differ by a few degrees. `otherwise` ends the message: what else to do."""
-    bones = [skeleton.mean_offsets[1:] for skeleton in (first.skeleton, second.skeleton)]
+    bones = [np.asarray(skeleton.mean_offsets)[1:] for skeleton in (first.skeleton, second.skeleton)]
     lengths = [np.linalg.norm(bone, axis=1) for bone in bones]
     long = np.logical_and(*(length > SHORT_BONE * length.sum() for length in lengths))
     directions = [bone[long] / length[long, None] for bone, length in zip(bones, lengths, strict=True)]

@@ -43,7 +43,10 @@ def test_differing_rates_are_brought_to_one(duet, capsys):
     assert ranges == [[(0, 50)]]
     one = load_mocap(duet / "one.bvh")
     np.testing.assert_allclose(positions(pairs[0][0]), positions(one)[::2], atol=1e-9)
-    assert "one.bvh: mocap_resample_fps = 25: 100 frames at 50 became 50" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "one.bvh: 100 frames at 50 per second are now 50 at 25." in said
+    assert "mocap_resample_fps = 25: all frame numbers" in said
+    assert "two.bvh: 50 frames" not in said
 
 
 def test_a_rate_that_a_bvh_states_wrongly_is_overruled_before(duet):

@@ -159,6 +159,16 @@ def test_a_floor_that_drifts(dancer, centimetres):
     assert abs(int(said[2]) / 100 - abs(centimetres) / kinematics.body_height(dancer)) < 0.015
 
 
+def test_every_one_of_many_jumps(dancer):
+    """Three in a hundred frames: they do not become what is usual."""
+    frames = np.arange(100, FRAMES - 100, 33)
+    names = ["LeftArm", "RightArm", "Head"]
+    take = dancer
+    for place, frame in enumerate(frames):
+        take = with_turn(take, joint(take, names[place % 3]), slice(frame, frame + 1), turn_by(60 + place))
+    assert findings(take) == [("jump", frame, frame + 1) for frame in frames]
+
+
 def test_all_faults_at_once(dancer):
     take = with_t_pose(dancer, slice(0, 30))
     take = with_turn(take, joint(take, "LeftArm"), slice(300, 301), turn_by(70))
@@ -218,7 +228,7 @@ def test_a_take_without_two_good_seconds_is_said(capsys):
 
 
 def test_ten_minutes_take_no_time(dancer):
-    """0.3 s for 57 joints at 60 frames per second; as many joints as there are count."""
+    """At most 0.3 s of a processor for 57 joints at 60 frames per second, and less for fewer joints."""
     there_and_back = np.abs(np.arange(36_000) % 2800 - 1400)
     take = dataclasses.replace(dancer, rot_local=dancer.rot_local[there_and_back], fps=60.0)
     take = dataclasses.replace(take, root_pos=dancer.root_pos[there_and_back])
@@ -227,4 +237,4 @@ def test_ten_minutes_take_no_time(dancer):
         start = time.process_time()
         check_take(take)
         spent.append(time.process_time() - start)
-    assert min(spent) < 0.3 * max(1, torch.get_num_threads())
+    assert min(spent) < 0.3 * max(20, take.skeleton.joint_count) / 57
