@@ -10,6 +10,7 @@ from common.runtime import console
 from common.runtime.errors import InputError
 
 ENDINGS = (".fbx", ".bvh")
+RATES = (1, 10_000)  # frames per second that can be asked for
 
 
 def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
@@ -20,11 +21,17 @@ def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
     curves are sampled, and the rate at which a BVH file's frames are said to come; None: the file's own. Raises
     FileNotFoundError or InputError, both saying what to change.
     """
+    if fps is not None and not RATES[0] <= fps <= RATES[1]:
+        raise InputError(
+            f"{path}: cannot come at {fps:g} frames per second. Set mocap_fps from {RATES[0]} to {RATES[1]}."
+        )
     path, picked = split_skeleton(path)
     skeleton = picked if skeleton is None else skeleton
-    ending = _known_ending(path.suffix, path, "read")
+    same_stem = _of_the_same_stem(path)
+    ending = _known_ending(path.suffix, path, "read", same_stem)
     if not path.is_file():
-        raise FileNotFoundError(2, "no such file; check mocap_file_path and mocap_files", str(path))
+        others = f"; there is {same_stem}" if same_stem else ""
+        raise FileNotFoundError(2, f"no such file; check mocap_file_path and mocap_files{others}", str(path))
     if ending == ".bvh":
         return _at_rate(bvh.load_bvh(path, skeleton), fps)
     return _backend(fbx_backend).load_fbx(path, skeleton, take, fps)
@@ -76,10 +83,16 @@ def export_endings(export_formats, path):
     return [_known_ending(ending, "export_formats", "written") for ending in endings]
 
 
-def _known_ending(ending, where, verb):
+def _of_the_same_stem(path):
+    """Names of the motion files beside `path` that are called so but for their ending, as "one.bvh, one.fbx"."""
+    stems = (path.name.partition("#")[0].lower(), path.stem.lower())
+    beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    return ", ".join(file.name for file in beside if file.suffix.lower() in ENDINGS and file.stem.lower() in stems)
+
+
+def _known_ending(ending, where, verb, same_stem=""):
     if ending.lower() not in ENDINGS:
-        raise InputError(
-            f"{where}: motion files ending in {ending!r} cannot be {verb}; "
-            f"supported: {', '.join(ENDINGS)}. Convert the recording to one of these."
-        )
+        what = f"motion files ending in {ending!r}" if ending else "motion files without an ending"
+        advice = f"The folder has {same_stem}: name one" if same_stem else "Convert the recording to one"
+        raise InputError(f"{where}: {what} cannot be {verb}; supported: {', '.join(ENDINGS)}. {advice} of these.")
     return ending.lower()

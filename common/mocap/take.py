@@ -56,7 +56,7 @@ class Mocap:
     rot_local: np.ndarray  # (T, J, 4) unit quaternions w x y z, with the sign the file's Euler angles give
     root_pos: np.ndarray  # (T, 3)
     fps: float
-    up_axis: str  # "X", "Y" or "Z", or as "-Y" where the axis points down
+    up_axis: str  # "X", "Y", "Z", or with a minus: "-Y" where Y points down
     path: str  # where it came from
     unit_cm: float = 1.0  # the length of one unit of the file, in the unit of offsets and root_pos
     start_seconds: float | None = None  # the time of the first frame by the file's clock, where it states one: FBX

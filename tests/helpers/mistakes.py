@@ -131,7 +131,7 @@ MISTAKES = {
     "truncated file": ({}, lambda d: edit(d / "two.bvh", lambda t: t[: len(t) // 2]), ["two.bvh, line"]),
     "binary file": ({}, lambda d: (d / "one.bvh").write_bytes(bytes(range(256)) * 9), ["one.bvh", "binary"]),
     "headerless file": ({}, lambda d: edit(d / "one.bvh", lambda t: t.split("MOTION")[1]), ["one.bvh, line 1"]),
-    "nan": ({}, nan_in_a_frame, ["one.bvh, line 160", "nan"]),
+    "nan": ({}, nan_in_a_frame, ["one.bvh, line 159", "nan"]),
     "range outside": ({"mocap_valid_frame_ranges": [[[0, 101]]]}, None, ["mocap_valid_frame_ranges", "100 frames"]),
     "range reversed": ({"mocap_valid_frame_ranges": [[[50, 10]]]}, None, ["[50, 10]", "100 frames"]),
     "range shorter than a window": (

@@ -1,9 +1,10 @@
+import codecs
 import dataclasses
 import itertools
 import re
 import warnings
 
-from common.mocap import bvh
+from common.mocap import bvh, load_mocap
 from common.motion import kinematics, quaternion
 from common.runtime.errors import InputError
 from helpers import plain_bvh
@@ -140,6 +141,18 @@ DIALECT_EDITS = {
     "byte order mark": lambda t: "\ufeff" + t,
     "three-digit exponents": lambda t: re.sub(r"^0\.(\d+) ", r"0.\g<1>e-000 ", t, flags=re.MULTILINE),
     "no final line end": lambda t: t.rstrip("\n"),
+    "hierarchy on one line": lambda t: re.sub(r"\s+", " ", t.split("MOTION")[0]) + "\nMOTION" + t.split("MOTION")[1],
+    "a joint a line": lambda t: re.sub(r"\n\s*(\{|OFFSET|CHANNELS|\})", r" \1", t).replace("} MOTION", "}\nMOTION"),
+    "MOTION behind the last brace": lambda t: t.replace("}\nMOTION", "} MOTION"),
+    "Frames on the line of MOTION": lambda t: t.replace("MOTION\nFrames", "MOTION Frames"),
+    "the head of the motion on one line": lambda t: re.sub(r"MOTION\n(.*)\n(.*)\n", r"MOTION \1 \2 ", t),
+    "comment lines": lambda t: "# studio B\n" + re.sub(r"\n", "\n  // camera { 4 }\n# MOTION\n", t),
+    "comments behind": lambda t: re.sub(r"\n", " # 1 2 } \n", t.replace("Frames", "\t//\nFrames")),
+    "UTF-16, little end first": lambda t: codecs.BOM_UTF16_LE + t.encode("utf-16-le"),
+    "UTF-16, big end first": lambda t: codecs.BOM_UTF16_BE + t.encode("utf-16-be"),
+    "decimal commas": lambda t: re.sub(r"(\d)\.(\d)", r"\1,\2", t.replace("OFFSET 0 25 0", "OFFSET 0,0 25,0 0")),
+    "decimal commas between tabs": lambda t: re.sub(" +", "\t", re.sub(r"(\d)\.(\d)", r"\1,\2", t)),
+    "a rate for the frame time": lambda t: t.replace("Frame Time: 0.020000", "Frame Time: 50"),
 }
 
 
@@ -155,9 +168,12 @@ def test_dialects_read_the_same(duet, edit):
     other = load_text(duet, edit((duet / "one.bvh").read_text()))
     assert [name.lower() for name in other.skeleton.joint_names] == [n.lower() for n in plain.skeleton.joint_names]
     np.testing.assert_array_equal(positions(other), positions(plain))
+    assert other.fps == pytest.approx(plain.fps, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", ["mixamorig:LeftArm", "left arm.01", "Ünterarm links", "0", "End", "a{b", "JOINT"])
+@pytest.mark.parametrize(
+    "name", ["mixamorig:LeftArm", "left arm.01", "Ünterarm links", "0", "End", "a{b", "JOINT", "#3", "Box #2", "a//b"]
+)
 def test_names_are_the_rest_of_the_line(tmp_path, name):
     write_body(tmp_path / "take.bvh", 3, body=BODY.replace("JOINT LeftArm", f"JOINT  {name}  "))
     take = bvh.load_bvh(tmp_path / "take.bvh")
@@ -168,6 +184,50 @@ def test_old_encodings_are_read(tmp_path):
     write_body(tmp_path / "take.bvh", 3, body=BODY.replace("LeftArm", "Bras_gauché"))
     text = (tmp_path / "take.bvh").read_text(encoding="utf-8")
     assert load_text(tmp_path, text.encode("latin-1")).skeleton.joint_names[2] == "Bras_gauché"
+
+
+def test_a_comment_behind_a_name_is_no_part_of_it(tmp_path):
+    write_body(tmp_path / "take.bvh", 3, body=BODY.replace("JOINT LeftArm", "JOINT LeftArm // the # one"))
+    assert bvh.load_bvh(tmp_path / "take.bvh").skeleton.joint_names[2] == "LeftArm"
+
+
+def test_names_may_hold_blanks_on_a_line_with_all_else(tmp_path):
+    text = re.sub(r"\s+", " ", BODY.replace("LeftArm", "left arm {2}")) + "\n"
+    write_body(tmp_path / "take.bvh", 3, body=BODY)
+    motion = (tmp_path / "take.bvh").read_text().split("MOTION")[1]
+    take = load_text(tmp_path, f"{text}MOTION{motion}")
+    assert take.skeleton.joint_names[2:4] == ["left arm {2}", "left arm {2}_Nub"]
+
+
+def test_scale_is_left_out_and_said(tmp_path, capsys):
+    channels = "CHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation"
+    body = BODY.replace(channels, channels.replace("6", "9") + " Xscale Yscale Zscale")
+    body = body.replace("OFFSET 0 25 0\n    CHANNELS 3", "OFFSET 0 25 0\n    CHANNELS 4 Yscale")
+    plain_values = write_body(tmp_path / "plain.bvh", 20)
+    plain = bvh.load_bvh(tmp_path / "plain.bvh")
+    for scale in (1, 1.25):
+        rows = np.insert(plain_values, [6, 6, 6, 6], [1, 1, 1, scale], axis=1)
+        motion = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in rows)
+        take = load_text(tmp_path, f"{body}MOTION\nFrames: 20\nFrame Time: 0.02\n{motion}\n")
+        np.testing.assert_allclose(positions(take), positions(plain), atol=1e-9)
+        assert take.skeleton.channels == plain.skeleton.channels
+        assert ("the scale channels of Spine are not 1" in capsys.readouterr().out) == (scale != 1)
+    bvh.save_bvh(take, tmp_path / "again.bvh")
+    assert_same_motion(bvh.load_bvh(tmp_path / "again.bvh"), plain)
+
+
+@pytest.mark.parametrize(("frame_time", "fps", "milliseconds"), [("120", 120, "8.333"), ("33,3333", 33.3333, "30")])
+def test_a_frame_time_above_a_second_is_taken_for_a_rate(duet, capsys, frame_time, fps, milliseconds):
+    text = (duet / "one.bvh").read_text().replace("Frame Time: 0.020000", f"Frame Time: {frame_time}")
+    assert load_text(duet, text).fps == pytest.approx(fps, rel=1e-6)
+    said = capsys.readouterr().out
+    assert f"taken for {fps:g} frames per second" in said
+    assert f"mocap_fps (of milliseconds: {milliseconds})" in said
+
+
+def test_decimal_commas_are_said(duet, capsys):
+    load_text(duet, (duet / "one.bvh").read_text().replace(".", ","))
+    assert "decimal commas" in capsys.readouterr().out
 
 
 def test_several_end_sites_and_several_skeletons(tmp_path, capsys):
@@ -181,9 +241,12 @@ def test_several_end_sites_and_several_skeletons(tmp_path, capsys):
     assert other.skeleton.name == "Other"
     np.testing.assert_allclose(other.root_pos, values[:, 24:27], atol=1e-6)
     assert bvh.load_bvh(tmp_path / "two.bvh", skeleton="Other").skeleton.name == "Other"
-    assert "holds 2 skeletons, Hips, Other" in capsys.readouterr().out
-    with pytest.raises(InputError, match="no skeleton 2; it has Hips, Other"):
-        bvh.load_bvh(tmp_path / "two.bvh", skeleton=2)
+    assert "holds 2 skeletons, #1 'Hips', #2 'Other'" in capsys.readouterr().out
+    for asked, said in ((2, "#3"), ("Third", "'Third'")):
+        with pytest.raises(InputError, match=f"has no skeleton {said}; it has #1 'Hips', #2 'Other'"):
+            bvh.load_bvh(tmp_path / "two.bvh", skeleton=asked)
+    with pytest.raises(InputError, match="has no skeleton #3; it has #1"):
+        load_mocap(tmp_path / "two.bvh#3")
 
 
 def test_an_end_site_that_moves_is_a_joint(tmp_path):
@@ -237,7 +300,7 @@ BROKEN = {
         "line 8: expected a number, found 'x'",
     ),
     "offset infinite": (lambda t: t.replace("OFFSET 0 25 0", "OFFSET 0 inf 0"), "line 8"),
-    "unknown channel": (lambda t: t.replace("Xposition", "Xscale"), "line 5: unknown channel 'Xscale'"),
+    "unknown channel": (lambda t: t.replace("Xposition", "Xshear"), "line 5: unknown channel 'Xshear'"),
     "channel twice": (lambda t: t.replace("Yposition", "Xposition"), "twice"),
     "channel count": (lambda t: t.replace("CHANNELS 6", "CHANNELS 60"), "line 5"),
     "channels twice": (lambda t: t.replace("CHANNELS 6", "CHANNELS 1 Xposition\nCHANNELS 6"), "already"),
@@ -254,10 +317,21 @@ BROKEN = {
         "End Site",
     ),
     "no channels": (lambda t: re.sub(" CHANNELS.*", "", t), "no joint has CHANNELS"),
-    "nan": (lambda t: re.sub(r"\n-?\d\S*", "\nnan", t, count=1), r"line 61: a frame holds 'nan'"),
-    "infinity": (lambda t: t.rstrip().rpartition(" ")[0] + " -inf", r"line 160: a frame holds '-inf'"),
-    "a word among the values": (lambda t: re.sub(r"\n-?\d\S*", "\nhello", t, count=1), "line 61: .*'hello'"),
-    "decimal commas": (lambda t: re.sub(r"\n(-?\d+)\.", r"\n\1,", t, count=1), "line 61"),
+    "nan": (lambda t: re.sub(r"\n-?\d\S*", "\nnan", t, count=1), r"line 60: a frame holds 'nan'"),
+    "what C prints for nan": (lambda t: re.sub(r"\n-?\d\S*", "\n-1.#IND # 3", t, count=1), "line 60: .*'-1.#IND'"),
+    "infinity": (lambda t: t.rstrip().rpartition(" ")[0] + " -inf", r"line 159: a frame holds '-inf'"),
+    "a word among the values": (lambda t: re.sub(r"\n-?\d\S*", "\nhello", t, count=1), "line 60: .*'hello'"),
+    "decimal commas": (lambda t: re.sub(r"\n(-?\d+)\.", r"\n\1,", t, count=1), "line 60"),
+    "commas between the values": (
+        lambda t: t.split("Frame Time")[0] + "Frame Time: 0.02\n" + ",".join("1" * 24) + "\n",
+        "line 60: a frame holds '1,1,",
+    ),
+    "frame time beyond every rate": (lambda t: re.sub("Time: .*", "Time: 1000000", t), "frame time from"),
+    "a pointer": (
+        lambda t: "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n",
+        "is a Git LFS pointer.*git lfs pull",
+    ),
+    "a web page": (lambda t: "\n<!DOCTYPE html>\n<html>", "is a web page"),
     "rows of another length": (lambda t: re.sub(r"\n(-?\d\S* )", r"\n\1 0 \1", t), "24 channels .* 26 values"),
 }
 

@@ -70,6 +70,50 @@ def test_damaged_files_end_in_a_take_or_a_message(project):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# copied as text
+
+
+TRANSFERS = {
+    "zero bytes as blanks": (lambda data: data.replace(b"\0", b" "), "zero bytes are gone or have become others"),
+    "without zero bytes": (lambda data: data.replace(b"\0", b""), "zero bytes are gone or have become others"),
+    "line ends of Windows": (lambda data: data.replace(b"\n", b"\r\n"), "every line end in it became two bytes"),
+    "line ends of Unix": (lambda data: data.replace(b"\r\n", b"\n"), "became single bytes"),
+    "all line ends alike": (lambda data: data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), "became single bytes"),
+    "as UTF-8": (lambda data: data.decode("utf-8", "replace").encode(), "became question marks"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), TRANSFERS.values(), ids=TRANSFERS.keys())
+def test_a_binary_file_that_was_copied_as_text_is_known(project, tmp_path, change, said):
+    data = (project / "data" / "mocap" / "duet_dancer1.fbx").read_bytes() + bytes(1 << 20)
+    assert change(data) != data
+    (tmp_path / "take.fbx").write_bytes(change(data))
+    with pytest.raises(InputError, match=r"take\.fbx: was damaged in transfer.*Get it again as binary") as error:
+        fbx.load_fbx(tmp_path / "take.fbx")
+    assert said in str(error.value)
+
+
+def test_other_damage_is_not_laid_on_the_transfer(project, tmp_path):
+    data = (project / "data" / "mocap" / "duet_dancer1.fbx").read_bytes()
+    (tmp_path / "take.fbx").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="cannot be read as FBX: it is cut off"):
+        fbx.load_fbx(tmp_path / "take.fbx")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n", "is a Git LFS pointer.*git lfs pull"),
+        ("<!doctype html>\n<html></html>", "is a web page.*Download the file itself"),
+    ],
+)
+def test_what_stands_for_a_recording_is_named(tmp_path, text, said):
+    (tmp_path / "take.fbx").write_text(text)
+    with pytest.raises(InputError, match=rf"take\.fbx: {said}"):
+        fbx.load_fbx(tmp_path / "take.fbx")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # found by trying to break it
 
 

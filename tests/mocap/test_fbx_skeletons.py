@@ -1,8 +1,10 @@
+import dataclasses
 import re
 
 from common.mocap import fbx
+from common.mocap.fbx.joints import AXES, up_axis_name
 from common.runtime.errors import InputError
-from helpers.plain_fbx_text import layer, node, read, swaying
+from helpers.plain_fbx_text import CHAIN, layer, node, read, swaying
 
 import numpy as np
 import pytest
@@ -82,3 +84,22 @@ def test_still_joints_keep_what_hangs_below_them(tmp_path):
     moving = ["Hips", "Spine", "Head", "LLeg", "LKnee", "LFoot", "RLeg"]
     take = read(tmp_path, nodes, {"t": [layer({k: v for name in moving for k, v in swaying(30, 20, name).items()})]})
     assert set(take.skeleton.joint_names) == {item["name"] for item in nodes}
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_up_axis_may_point_down(tmp_path, axis, sign):
+    take = read(tmp_path, CHAIN, {"t": [layer(swaying(30, 5))]}, UpAxis=axis, UpAxisSign=sign)
+    up_axis = ("" if sign == 1 else "-") + "XYZ"[axis]
+    assert take.up_axis == up_axis
+    fbx.save_fbx(take, tmp_path / "again.fbx")
+    assert fbx.load_fbx(tmp_path / "again.fbx").up_axis == up_axis
+    fbx.save_fbx(dataclasses.replace(take, up_axis="-Z"), tmp_path / "overruled.fbx")
+    assert fbx.load_fbx(tmp_path / "overruled.fbx").up_axis == "-Z"
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_axes_are_those_of_a_right_handed_system(name):
+    up, front, side = (sign * np.eye(3)[axis] for axis, sign in np.reshape(AXES[name], (3, 2)))
+    np.testing.assert_array_equal(np.cross(side, up), front)
+    assert up_axis_name(*AXES[name][:2]) == name

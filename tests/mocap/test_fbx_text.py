@@ -3,7 +3,7 @@ import re
 from common.mocap import fbx
 from common.mocap.fbx import ascii as text_encoding
 from common.runtime.errors import InputError
-from helpers.plain_fbx_text import CHAIN, layer, read, swaying, write_6
+from helpers.plain_fbx_text import CHAIN, layer, node, read, swaying, write_6
 
 import numpy as np
 import pytest
@@ -39,9 +39,11 @@ def test_version_6_means_what_version_7_means(tmp_path):
     np.testing.assert_allclose(old.rot_local, new.rot_local, atol=1e-7)
 
 
-def values(text, name="Name"):
-    node = text_encoding.parse_ascii(text).child(name)
-    return list(node.tokens(name)[0]) if hasattr(node.values[0], "unpack") else node.values
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_text_encodings(tmp_path, encoding):
+    path = write_6(tmp_path / "made.fbx", [node("Hüfte")], swaying(30, 40, "Hüfte"), TimeMode=6)
+    path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
+    assert fbx.load_fbx(path).skeleton.joint_names == ["Hüfte"]
 
 
 @pytest.mark.parametrize("count", [3, 500])

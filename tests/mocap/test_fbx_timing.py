@@ -4,6 +4,7 @@ from helpers.plain_fbx_text import CHAIN, curve, layer, node, read, swaying
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation, Slerp
 
 RATES = {3: 60, 6: 30, 8: 30 / 1.001, 10: 25, 11: 24, 13: 24 / 1.001, 17: 60 / 1.001, 18: 120 / 1.001, 0: 30}
 
@@ -170,10 +171,37 @@ def test_one_shoot_keyed_at_two_rates_is_the_same_at_a_third(tmp_path):
     np.testing.assert_allclose(takes[0].rot_local, takes[1].rot_local, atol=1e-6)
 
 
+@pytest.mark.parametrize("order", ["xyz", "zxy"])
+@pytest.mark.parametrize("fps", [50, 90, 1000])
+def test_between_keys_whose_angles_wrap_a_joint_turns_the_short_way(tmp_path, order, fps):
+    """Recordings wrap at 180°, and take the other of two solutions, from one key to the next."""
+    times = np.arange(481) / 120
+    turns = Rotation.from_euler("xyz", np.stack((200 * times, 110 * np.sin(5 * times), 150 * times), 1), degrees=True)
+    given = turns.as_euler(order, degrees=True)[:, [order.index(axis) for axis in "xyz"]]
+    assert np.count_nonzero(np.abs(np.diff(given, axis=0)).max(axis=1) > 90) > 5
+    curves = {("a", "R", axis): curve(times, values) for axis, values in zip("XYZ", given.T, strict=True)}
+    nodes = [node("a", RotationActive=1, RotationOrder=4 if order == "zxy" else 0, PreRotation=(10, 20, 30))]
+    read(tmp_path, nodes, {"t": [layer(curves)]}, {"t": (0, 4)})
+    take = load_mocap(tmp_path / "made.fbx", fps=fps)
+    pre = Rotation.from_euler("xyz", (10, 20, 30), degrees=True)
+    expected = pre * Slerp(times, turns)(np.minimum(np.arange(take.frame_count) / fps, 4))
+    found = Rotation.from_quat(take.rot_local[:, 0], scalar_first=True)
+    assert np.degrees((found.inv() * expected).magnitude()).max() < 0.5
+
+
+def test_steps_and_slow_turns_between_keys_stay_as_they_are(tmp_path):
+    stepped = {("a", "R", axis): curve([0, 0.05, 0.1], [0, 170, -170], flags=0x2) for axis in "XYZ"}
+    take = read(tmp_path, [node("a")], {"t": [layer(stepped)]}, TimeMode=12)
+    np.testing.assert_array_equal(take.rot_local[1:50], np.broadcast_to(take.rot_local[0], (49, 1, 4)))
+    whole = {("a", "R", axis): curve([0, 2], [0, 720 if axis == "Z" else 0]) for axis in "XYZ"}
+    take = read(tmp_path, [node("a")], {"t": [layer(whole)]}, TimeMode=6)
+    np.testing.assert_allclose(take.rot_local[15, 0], [0, 0, 0, 1], atol=1e-6)  # half a second, half a turn
+
+
 @pytest.mark.parametrize("fps", [0.01, 1e6, float("nan")])
 def test_rates_that_cannot_be_are_refused(tmp_path, fps):
     read(tmp_path, CHAIN, {"t": [layer(swaying(60, 40))]})
-    with pytest.raises(InputError, match=r"made.fbx: cannot be sampled at"):
+    with pytest.raises(InputError, match=r"made.fbx: cannot come at"):
         load_mocap(tmp_path / "made.fbx", fps=fps)
 
 

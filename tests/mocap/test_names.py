@@ -95,5 +95,5 @@ def test_names_in_a_file_are_printed_as_they_are_not_as_they_act(tmp_path, capsy
     write_body(tmp_path / "two.bvh", 5, body=BODY + second)
     bvh.load_bvh(tmp_path / "two.bvh")
     printed = capsys.readouterr().out
-    assert "holds 2 skeletons, Hips, \\x1b]0;title" in printed
+    assert "holds 2 skeletons, #1 'Hips', #2 '\\x1b]0;title" in printed
     assert printed.removesuffix("\n").isprintable()

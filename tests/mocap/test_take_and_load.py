@@ -150,6 +150,21 @@ def test_a_path_may_end_in_a_skeleton(path, name, skeleton):
     assert (found.name, picked) == (name, skeleton)
 
 
+def test_a_name_without_an_ending_is_answered_with_the_files_that_have_one(duet):
+    (duet / "one.fbx").write_bytes(b"")
+    (duet / "one.txt").write_bytes(b"")
+    for name, said in (
+        ("one", r"one: motion files without an ending .*The folder has one\.bvh, one\.fbx: name one of these"),
+        ("One#2", r"The folder has one\.bvh, one\.fbx"),
+        ("two.c3d", r"ending in '\.c3d'.*supported: \.fbx, \.bvh\. The folder has two\.bvh"),
+        ("three", "without an ending .*Convert the recording"),
+    ):
+        with pytest.raises(InputError, match=said):
+            load_mocap(duet / name)
+    with pytest.raises(FileNotFoundError, match=r"mocap_files; there is two\.bvh"):
+        load_mocap(duet / "two.fbx")
+
+
 def test_skeletons_are_counted_from_one():
     with pytest.raises(InputError, match="counted from 1"):
         split_skeleton("duet.fbx#0")

@@ -13,6 +13,7 @@ import contextlib
 import faulthandler
 import io
 import itertools
+import re
 import resource
 import signal
 import struct
@@ -27,14 +28,15 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # it may be started from any folder
 
-from common.mocap import bvh, fbx
+from common.mocap import bvh, fbx, load_mocap
 from common.mocap.fbx import container
 from common.mocap.fbx.container import Node, PackedArray, PackedList
 from common.runtime.errors import InputError
-from helpers import project
+from helpers import plain_fbx_text, project
 
 import numpy as np
 
+OTHER_RATE = 47.0  # frames per second, asked of every second case: curves are sampled between their keys
 SECONDS = 5  # that a case may take
 MEMORY = 1 << 30  # bytes that a worker may take beyond what it starts with
 LARGEST_SEED = 700_000  # bytes
@@ -74,11 +76,37 @@ def seeds(folder):
     with contextlib.redirect_stdout(io.StringIO()):
         fbx.save_fbx(bvh.load_bvh(folder / "made.bvh"), folder / "made.fbx")
     found["made.fbx"] = (folder / "made.fbx").read_bytes()
+    found |= dialects(folder)
     for name, data in list(found.items()):
         (folder / name).write_bytes(data)
         if read(folder / name) != "mocap":  # the readers stop early at what is refused anyway
             del found[name]
     return found
+
+
+def dialects(folder):
+    """{name: bytes}: files as some producers write them, made here."""
+    text = (folder / "made.bvh").read_text(encoding="utf-8")
+    header, motion = text.split("MOTION")
+    flat = re.sub(r"\s+", " ", header)
+    scaled = re.sub(r"CHANNELS 3 (.*)", r"CHANNELS 6 \1 Xscale Yscale Zscale", header)
+    channels = scaled.count("rotation") + scaled.count("position") + scaled.count("scale")
+    rows = "\n".join(" ".join(["1.0"] * channels) for _ in range(30))
+    swaying = plain_fbx_text.swaying(30, 120)
+    wrapped = plain_fbx_text.write_6(folder / "wrapped_6.fbx", plain_fbx_text.CHAIN, swaying, TimeMode=6).read_text()
+    wrapped = re.sub(r"L,(\d)", r"L\n\t\t\1", wrapped)
+    takes, spans = {"t": [plain_fbx_text.layer(swaying)]}, {"t": (20, 30)}
+    beyond = plain_fbx_text.write(folder / "beyond.fbx", plain_fbx_text.CHAIN, takes, spans, UpAxisSign=-1)
+    return {
+        "one_line.bvh": f"{flat}\nMOTION{motion}".encode(),
+        "comments.bvh": text.replace("\n", " # 1\n// 2\n").encode(),
+        "utf_16.bvh": text.encode("utf-16"),
+        "scaled.bvh": f"{scaled}MOTION\nFrames: 30\nFrame Time: 0.02\n{rows}\n".encode(),
+        "commas.bvh": text.replace(".", ",").encode(),
+        "rate.bvh": re.sub("Frame Time: .*", "Frame Time: 50", text).encode(),
+        "wrapped_6.fbx": wrapped.encode(),
+        "beyond.fbx": beyond.read_bytes(),
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -361,11 +389,11 @@ def _too_slow(*_):
     raise TooSlowError
 
 
-def read(path):
+def read(path, fps=None):
     """What became of a file: "mocap", "refused", or what should not have happened."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            take = (bvh.load_bvh if path.suffix == ".bvh" else fbx.load_fbx)(path)
+            take = load_mocap(path, fps=fps)
     except InputError as error:
         if "more memory" in str(error) or "not foreseen" in str(error):
             return f"FAILED: {error}"
@@ -395,7 +423,7 @@ def work(first, last, seed, keep):
             signal.alarm(SECONDS)
             faulthandler.dump_traceback_later(2 * SECONDS, exit=True)  # for what no signal can interrupt
             try:
-                result = read(path)
+                result = read(path, fps=OTHER_RATE if number % 2 else None)
             except TooSlowError:
                 result = "FAILED: too slow"
             except BaseException as error:

@@ -2,7 +2,8 @@
 
 POSITIONS = ("Xposition", "Yposition", "Zposition")
 ROTATIONS = ("Xrotation", "Yrotation", "Zrotation")
-CHANNEL_NAMES = {name.lower(): name for name in POSITIONS + ROTATIONS}
+SCALES = ("Xscale", "Yscale", "Zscale")  # read over: a bone has one length
+CHANNEL_NAMES = {name.lower(): name for name in POSITIONS + ROTATIONS + SCALES}
 
 
 def end_site_name(parent_name, earlier):

@@ -3,11 +3,12 @@
 import math
 import re
 
-from common.mocap.bvh.channels import CHANNEL_NAMES, POSITIONS, ROTATIONS
+from common.mocap.bvh.channels import CHANNEL_NAMES
 from common.runtime.errors import InputError
 
 LONGEST_NAME = 20_000  # characters; End Sites repeat their parent's
 WORD = re.compile(r"\s*([{}]|[^\s{}]+)\s*")
+BODY = re.compile(r"\{(?=\s*(?:(?:OFFSET|CHANNELS|JOINT|END)\b|\}))", re.IGNORECASE)  # a joint's, on its name's line
 SITE = re.compile(r"(?:Site\w*\s*)?", re.IGNORECASE)
 
 
@@ -43,12 +44,16 @@ class Words:
         if (word := self.word()).upper() != expected:
             self.fail(f"expected {expected!r}, found {word[:30]!r}")
 
-    def rest_of_line(self):
-        """The rest of the line; an opening brace at its end is left for the next word, if it is the joint's."""
-        name, self.column = self.line[self.column :], len(self.line)
-        stem = name[:-1].rstrip()
-        if name.endswith("{") and (not stem or stem != name[:-1] or not self._brace_follows()):
-            name, self.line, self.column = stem, "{", 0
+    def name(self):
+        """The rest of the line, up to the brace that opens the joint. A brace at the end of the line is the joint's,
+        unless it is glued to the name and another one follows."""
+        if body := BODY.search(self.line, self.column):
+            name, self.column = self.line[self.column : body.start()].rstrip(), body.start()
+        else:
+            name, self.column = self.line[self.column :], len(self.line)
+            stem = name[:-1].rstrip()
+            if name.endswith("{") and (not stem or stem != name[:-1] or not self._brace_follows()):
+                name, self.line, self.column = stem, "{", 0
         if len(name) > LONGEST_NAME:
             self.fail(f"a name has at most {LONGEST_NAME} characters, not {len(name)}")
         return name
@@ -60,7 +65,7 @@ class Words:
     def number(self):
         word = self.word()
         try:
-            value = float(word)
+            value = float(word.replace(",", ".", 1))  # a decimal comma
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -69,13 +74,13 @@ class Words:
 
     def channels(self):
         count = self.number()
-        if not 0 <= count <= 6 or count != int(count):
-            self.fail(f"a joint has 0 to 6 channels, not {count:g}")
+        if not 0 <= count <= len(CHANNEL_NAMES) or count != int(count):
+            self.fail(f"a joint has 0 to {len(CHANNEL_NAMES)} channels, not {count:g}")
         names = []
         for word in (self.word() for _ in range(int(count))):
             name = CHANNEL_NAMES.get(word.lower())
             if name is None:
-                self.fail(f"unknown channel {word[:30]!r}; known are {', '.join(POSITIONS + ROTATIONS)}")
+                self.fail(f"unknown channel {word[:30]!r}; known are {', '.join(CHANNEL_NAMES.values())}")
             if name in names:
                 self.fail(f"a joint has the channel {name} twice")
             names.append(name)

@@ -5,7 +5,7 @@ Shapes: T frames, J joints.
 
 import re
 
-from common.mocap.fbx.joints import AXES, default_setup
+from common.mocap.fbx.joints import AXES, default_setup, up_axis_name
 from common.motion import quaternion
 
 import numpy as np
@@ -27,7 +27,7 @@ def unit_of(mocap):
 def axes_of(mocap):
     """Up, front and side axis with their signs: the file's own, unless the user has overruled its up axis."""
     own = setup_of(mocap).axes
-    return own if "XYZ"[own[0]] == mocap.up_axis else AXES[mocap.up_axis]
+    return own if up_axis_name(*own[:2]) == mocap.up_axis else AXES[mocap.up_axis]
 
 
 def clean_name(name):

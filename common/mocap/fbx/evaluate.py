@@ -20,6 +20,7 @@ ORDERS = ("ZYX", "YZX", "XZY", "ZXY", "YXZ", "XYZ", "ZYX")  # enum of rotation o
 XYZ = "ZYX"
 SNAP = 1e-4  # of a frame: as near to a key as this is on it
 REMEMBERED = 16  # places among key times: where curves do not share these, they would fill the memory
+JUMP = (45.0, 0.1)  # degrees within seconds, from key to key: angles that were wrapped, and no curve to follow
 EVEN = 1e-6  # scales whose axes differ by less, relatively, scale evenly
 
 
@@ -32,14 +33,18 @@ class Clock:
     frame: float  # ticks
     places: dict = dataclasses.field(default_factory=dict)
 
-    def sample(self, curve):
-        """(T,) or (1,) values of a curve."""
+    def places_of(self, curve):
+        """Where the times stand among the keys of a curve."""
         key = id(curve.times)  # which lives as long as its curve, and that as long as the scene
         if key not in self.places:
             if len(self.places) >= REMEMBERED:
                 self.places.clear()
             self.places[key] = curves.find_places(curve.times, self.ticks, int(SNAP * self.frame))
-        return curves.sample(curve, self.ticks, self.places[key], self.ticks_per_second)
+        return self.places[key]
+
+    def sample(self, curve):
+        """(T,) or (1,) values of a curve."""
+        return curves.sample(curve, self.ticks, self.places_of(curve), self.ticks_per_second)
 
 
 @dataclasses.dataclass
@@ -173,6 +178,8 @@ def local_transforms(scene, stack, places, clock):
         moved = property_values(scene, stack, place, "Lcl Translation", clock)
         scale = property_values(scene, stack, place, "Lcl Scaling", clock, (1.0, 1.0, 1.0))
         rotation = _whole_rotation(node, angles)
+        if stack:
+            _cross_jumps(node, stack.channels.get(place, {}).get("Lcl Rotation", ()), clock, rotation)
         yield Local(rotation, _with_pivots(node, moved, rotation, scale), scale)
 
 
@@ -181,6 +188,32 @@ def _whole_rotation(node, angles):
     order = rotation_order(node)[0]
     blocks = np.split(angles, range(curves.BLOCK, len(angles), curves.BLOCK))
     return torch.cat([_with_pre_and_post(node, _from_degrees(block, order)) for block in blocks])
+
+
+def _cross_jumps(node, layers, clock, rotation):
+    """Between keys whose angles jump, as from 179° to −179°, turn the short way: rotation (T, 4) is changed there.
+
+    Recordings have such keys one after another, which is no matter where frames fall on keys. Between them, each
+    angle by itself would go the long way round.
+    """
+    if len(layers) != 1:
+        return
+    parts = [curve for curve in layers[0][2].curves if curve is not None and len(curve.values)]
+    moving = [curve for curve in parts if len(curve.values) > 1]
+    if len(parts) < 3 or not moving or any(not np.array_equal(c.times, moving[0].times) for c in moving[1:]):
+        return
+    places = clock.places_of(moving[0])
+    if places.on_keys:
+        return
+    times, ends = moving[0].times, (places.keys, np.minimum(places.keys + 1, len(moving[0].times) - 1))
+    near = (places.parts > 0) & (times[ends[1]] - times[ends[0]] <= JUMP[1] * clock.ticks_per_second)
+    held = np.any([curve.flags[curve.rows(ends[0])] & curves.CONSTANT for curve in moving], axis=0)
+    before, after = (np.stack([c.values[np.minimum(end, len(c.values) - 1)] for c in parts], axis=1) for end in ends)
+    jumps = np.flatnonzero(near & ~held & (np.abs(after - before).max(axis=1) > JUMP[0]))
+    if len(jumps):
+        first, last = (_whole_rotation(node, angles[jumps].astype(np.float64)) for angles in (before, after))
+        weight = torch.from_numpy(places.parts[jumps])[:, None]
+        rotation[jumps] = quaternion.mul(first, _part_of(quaternion.mul(quaternion.inv(first), last), weight))
 
 
 def _with_pre_and_post(node, rotation):

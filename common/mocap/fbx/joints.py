@@ -8,8 +8,21 @@ import dataclasses
 import numpy as np
 
 # Up axis, its sign, front axis, its sign, the axis to the side, its sign: as right-handed software writes them.
-AXES = {"X": (0, 1, 2, 1, 1, -1), "Y": (1, 1, 2, 1, 0, 1), "Z": (2, 1, 1, -1, 0, 1)}
+AXES = {
+    "X": (0, 1, 2, 1, 1, -1),
+    "Y": (1, 1, 2, 1, 0, 1),
+    "Z": (2, 1, 1, -1, 0, 1),
+    "-X": (0, -1, 2, 1, 1, 1),
+    "-Y": (1, -1, 2, -1, 0, 1),
+    "-Z": (2, -1, 1, 1, 0, 1),
+}
 PARENT_TIMES_LOCAL = 1  # InheritType: the world matrix is the parent's times the joint's own
+
+
+def up_axis_name(axis, sign):
+    """ "X", "Y", "Z", or with a minus where the file says that its axis points down."""
+    name = "XYZ"[int(axis)] if axis in (0, 1, 2) else "Y"
+    return f"-{name}" if sign == -1 else name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """From a file to the scene that it describes."""
 
-from pathlib import Path
-
 from common.mocap.fbx import container
 from common.mocap.fbx.ascii import parse_ascii
 from common.mocap.fbx.container import DamagedError
@@ -9,13 +7,16 @@ from common.mocap.fbx.frame_rates import TICKS_PER_SECOND
 from common.mocap.fbx.scene import Scene
 from common.mocap.fbx.version6 import parse_version_6
 from common.mocap.fbx.version7 import parse_version_7
+from common.mocap.text import UTF_16, decode, read_bytes
 
 TICKS_PER_SECOND_8 = 141120000  # of version 8, and of files that say so
+ENOUGH = 16  # bytes in a row of cases that chance does not explain
 
 
 def read_scene(path):
-    """Read an FBX file as a Scene. Raises DamagedError, without the file's name."""
-    data = Path(path).read_bytes()
+    """Read an FBX file as a Scene. Raises DamagedError, without the file's name, and InputError for what is no file
+    of motion at all."""
+    data = read_bytes(path)
     if data.startswith(container.MAGIC):
         version, root = container.parse_binary(data)
     else:
@@ -26,14 +27,9 @@ def read_scene(path):
 
 
 def _parse_text(data):
-    if not data.strip():
-        raise DamagedError("the file is empty")
-    if b"\0" in data[:4096]:
+    if b"\0" in data[:4096] and not data.startswith(UTF_16):
         raise DamagedError("it does not start as FBX files do")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+    text = decode(data)
     if "FBX" not in text[:1000]:
         raise DamagedError(f"it starts with {text[:30].strip()!r}, not as FBX files do")
     root = parse_ascii(text)
@@ -53,3 +49,20 @@ def _ticks_per_second(version, root):
     if definition and header_version and header_version.number(0, 0) >= 1004 and definition.number(0, 127) != 127:
         return TICKS_PER_SECOND_8
     return TICKS_PER_SECOND
+
+
+def transfer_damage(data):
+    """What became of the bytes of a binary file that was copied as if it were text, in words; None where nothing
+    points to that. To be asked of files that cannot be read."""
+    if not data.startswith(container.MAGIC[:18]):
+        return None
+    if not data.startswith(container.MAGIC):
+        return "its zero bytes are gone or have become others"
+    lines, returns, both = (data.count(mark) for mark in (b"\n", b"\r", b"\r\n"))
+    if lines >= ENOUGH and both == lines:
+        return "every line end in it became two bytes"
+    if both == 0 and lines >= ENOUGH and (returns == 0 or lines * returns >= ENOUGH * len(data)):
+        return "line ends in it became single bytes"
+    if data.count("\N{REPLACEMENT CHARACTER}".encode()) >= ENOUGH:
+        return "bytes that are no text became question marks"
+    return None

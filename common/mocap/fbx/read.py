@@ -13,8 +13,8 @@ from common.mocap.fbx.bodies import describe, find_bodies, hang_below
 from common.mocap.fbx.channels import file_angles
 from common.mocap.fbx.container import DamagedError
 from common.mocap.fbx.frame_rates import CUSTOM
-from common.mocap.fbx.joints import AXES, JointSetup
-from common.mocap.fbx.parse import read_scene
+from common.mocap.fbx.joints import AXES, JointSetup, up_axis_name
+from common.mocap.fbx.parse import read_scene, transfer_damage
 from common.mocap.fbx.timing import choose_stack, frame_clock
 from common.mocap.take import Mocap, Skeleton
 from common.runtime import console
@@ -59,16 +59,26 @@ def _naming(path):
         with np.errstate(all="ignore"):  # the results are checked instead
             yield
     except DamagedError as error:
+        _refuse_transfer_damage(path)
         raise InputError(f"{path}: cannot be read as FBX: {error}. Export the recording again.") from None
     except InputError:
         raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the fuzzer counts these as failures
+        _refuse_transfer_damage(path)
         raise InputError(
             f"{path}: is damaged in a way that was not foreseen ({type(error).__name__}: {error}). Export the "
             f"recording again."
         ) from error
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is. Export a shorter take.") from None
+
+
+def _refuse_transfer_damage(path):
+    if damage := transfer_damage(Path(path).read_bytes()):
+        raise InputError(
+            f"{path}: was damaged in transfer, as a binary file is that was copied as text: {damage}. Get it again as "
+            f"binary (FTP: binary mode; Git: `*.fbx binary` in .gitattributes)."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -151,7 +161,7 @@ def _to_mocap(path, scene, body, take, fps):
         rest_rotations=resting.rot_local[0],
         fbx=_joint_setup(scene, stack, body),
     )
-    start_seconds = float(clock.ticks[0] / scene.ticks_per_second) if stack else None
+    start_seconds = float(clock.ticks[0] / scene.ticks_per_second) if len(clock.ticks) > 1 else None
     read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm, start_seconds)
     if body.above:  # an export has nothing above the root: its rest pose is that in the scene
         resting_root = file_angles(dataclasses.replace(read, rot_local=resting.rot_local))[0, 0]
@@ -214,8 +224,7 @@ def _check_sizes(rot_local, *lengths):
 
 
 def _up_axis(scene):
-    axis = int(scene.setting("UpAxis", 1))
-    return "XYZ"[axis] if axis in (0, 1, 2) else "Y"
+    return up_axis_name(scene.setting("UpAxis", 1), scene.setting("UpAxisSign", 1))
 
 
 def _joint_setup(scene, stack, body):

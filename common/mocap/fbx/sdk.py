@@ -14,7 +14,7 @@ import sys
 
 from common.mocap.fbx import frame_rates
 from common.mocap.fbx.channels import extra_rotations, unit_of
-from common.mocap.fbx.joints import AXES, PARENT_TIMES_LOCAL, JointSetup
+from common.mocap.fbx.joints import AXES, PARENT_TIMES_LOCAL, JointSetup, up_axis_name
 from common.mocap.fbx.sdk_scene import AXIS_SYSTEMS, MODES, enum, order, pivot, write_settings, write_take
 from common.mocap.fbx.write import check_one_scene
 from common.mocap.fbx.write_scene import ORDERS
@@ -56,7 +56,8 @@ def save_fbx(mocaps, path):
     with _sdk() as (fbx, manager), whole_file(path) as partial:
         check_one_scene(mocaps, path)
         if mocaps[0].up_axis not in AXIS_SYSTEMS:
-            raise InputError(f'{path}: X is up, which cannot be written with fbx_backend = "sdk". Use "builtin".')
+            up_axis = mocaps[0].up_axis
+            raise InputError(f'{path}: {up_axis} is up, which fbx_backend = "sdk" cannot write. Use "builtin".')
         scene = fbx.FbxScene.Create(manager, "")
         layer, rate = write_settings(fbx, scene, mocaps[0])
         for mocap in mocaps:
@@ -114,7 +115,8 @@ def _read_take(fbx, scene, root, path, asked_fps):
     custom = settings.GetCustomFrameRate()
     fps = asked_fps or (custom if mode == frame_rates.CUSTOM else float(frame_rates.RATES.get(mode, 30)))
     span, unit_cm = stack.GetLocalTimeSpan(), settings.GetSystemUnit().GetScaleFactor()
-    up_axis = "XYZ"[int(settings.GetAxisSystem().GetUpVector()[0]) - 1]
+    up_vector, up_sign = settings.GetAxisSystem().GetUpVector()  # X, Y, Z are 1, 2, 3
+    up_axis = up_axis_name(int(up_vector) - 1, up_sign)
     active = [node.GetRotationActive() for node in nodes]
     setup = JointSetup(
         pre_rotation=_extra(nodes, "GetPreRotation", pivot(fbx)),

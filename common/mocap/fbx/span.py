@@ -30,8 +30,8 @@ def take_span(name, scene, stack, curves, frame, places):
     chosen = _choose(_Notes(name, scene.ticks_per_second, frame), stated, keys, timed, most)
     if _length(chosen) / frame > most:
         raise DamagedError(
-            f"its take of {_length(chosen) / frame:.6g} frames for {len(places)} joints is far longer than a file of "
-            f"{scene.file_size} bytes can mean"
+            f"its take of {_length(chosen) / frame:.6g} frames at {scene.ticks_per_second / frame:.5g} a second, for "
+            f"{len(places)} joints, is far longer than a file of {scene.file_size} bytes can mean"
         )
     return chosen
 

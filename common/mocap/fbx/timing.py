@@ -70,8 +70,6 @@ def _frame_rate(name, scene, curves, asked):
         )
     if asked is None or asked == of_keys:
         return of_keys
-    if not RATE_RANGE[0] <= asked <= RATE_RANGE[1]:
-        raise InputError(f"{name}: cannot be sampled at {asked:g} frames per second. Use a rate from 1 to 10000.")
     console.note(f"{name}: its curves are sampled at {asked:.5g} frames per second; its own are {of_keys:.5g}.")
     return float(asked)
 
