@@ -2,6 +2,7 @@
 
 from common.dataset.joint_weights import load_joint_weights
 from common.dataset.pairs import load_pairs
+from common.dataset.take_findings import check_takes
 from common.dataset.windows import (
     Target,
     border_frame,
@@ -17,6 +18,7 @@ __all__ = [
     "Target",
     "border_frame",
     "check_batch_size",
+    "check_takes",
     "held_out_clips",
     "load_joint_weights",
     "load_pairs",

@@ -196,7 +196,8 @@ def _put_together(takes, index, frame_offsets):
         console.note(f"{over} They are taken to start together; set mocap_frame_offsets if they do not.")
         return takes
     console.note(
-        f"{says}: frame 0 is now frame {skipped} of that file. mocap_frame_offsets = [0] would let both start together."
+        f"{says}: frame 0 of the pair is frame {skipped} of {Path(takes[earlier].path).name}. Set mocap_frame_offsets = "
+        f"[0] to let both start together."
     )
     takes[earlier] = frames(takes[earlier], skipped, takes[earlier].frame_count)
     return takes

@@ -186,7 +186,7 @@ def check_same_rest_pose(first, second, why, otherwise=""):
     place, other_place = _places(first, second)
     worst = int(angles.argmax())
     joint = first.skeleton.joint_names[1 + np.flatnonzero(long)[worst]]
-    vectors = ["(" + ", ".join(f"{x:.2f}" for x in direction[worst] + 0.0) + ")" for direction in directions]
+    vectors = ["(" + ", ".join(f"{x:.2f}" for x in direction[worst].round(2) + 0.0) + ")" for direction in directions]
     raise InputError(
         f"{why}: their rest poses differ, so that the same rotations mean other poses. The bone to {joint!r} points to "
         f"{vectors[0]} in {place} and to {vectors[1]} in {other_place}, {angles[worst]:.0f} degrees apart "

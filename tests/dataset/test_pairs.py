@@ -92,7 +92,7 @@ def test_an_offset_by_hand(duet, offset, capsys):
         np.testing.assert_array_equal(take.rot_local, whole.rot_local[start : start + 70])
         np.testing.assert_array_equal(take.root_pos, whole.root_pos[start : start + 70])
     later, earlier = ("two", "one") if offset > 0 else ("one", "two")
-    said = f"{later}.bvh starts 30 frames (0.6 s) after {earlier}.bvh: frame 0 is now frame 30 of that file"
+    said = f"{later}.bvh starts 30 frames (0.6 s) after {earlier}.bvh: frame 0 of the pair is frame 30 of"
     assert said in capsys.readouterr().out
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import re
 import time
 
-from common.dataset.check_takes import check_takes
+from common.dataset import check_takes
 from common.mocap import load_mocap, resample
 from common.mocap.take_check import check_take, without
 from common.motion import kinematics, quaternion
