@@ -170,37 +170,43 @@ def describe_take(dancer, take, pos_scale):
 
 def _put_together(takes, index, frame_offsets):
     """The takes of a pair from the frame on at which both have begun."""
-    asked = None if frame_offsets is None else frame_offsets[index]
-    starts, (name, other) = [take.start_seconds for take in takes], (Path(take.path).name for take in takes)
-    if asked is not None:
-        offset, source = asked, f"mocap_frame_offsets, pair {index}"
-    elif None not in starts:
-        late = (starts[1] - starts[0]) * takes[0].fps
-        offset, source = round(late), f"pair {index}: by the times that the files state"
-        if abs(late - offset) > PART_OF_A_FRAME:
-            console.note(f"pair {index}: {name} and {other} are out of step by {abs(late - offset):.2f} of a frame.")
-    else:
-        return takes
+    by_hand = None if frame_offsets is None else frame_offsets[index]
+    offset = _offset_of_files(takes, index) if by_hand is None else by_hand
     if offset == 0:
         return takes
     later, earlier = (1, 0) if offset > 0 else (0, 1)
-    skipped = abs(offset)
+    names, skipped = [Path(take.path).name for take in takes], abs(offset)
+    source = "by the times that the files state" if by_hand is None else "by mocap_frame_offsets"
     says = (
-        f"{source}, {Path(takes[later].path).name} starts {skipped} frames ({skipped / takes[0].fps:.5g} s) after "
-        f"{Path(takes[earlier].path).name}"
+        f"pair {index}: {source}, {names[later]} starts {skipped} frames ({skipped / takes[0].fps:.5g} s) after "
+        f"{names[earlier]}"
     )
     if skipped >= takes[earlier].frame_count:
-        over = f"{says}, which has only {takes[earlier].frame_count} frames: no frame is in both."
-        if asked is not None:
-            raise InputError(f"{over} Give a smaller number.")
-        console.note(f"{over} They are taken to start together; set mocap_frame_offsets if they do not.")
+        says += f", which has only {takes[earlier].frame_count} frames: no frame is in both."
+        if by_hand is not None:
+            raise InputError(f"{says} Give a smaller number.")
+        console.note(f"{says} They are taken to start together; set mocap_frame_offsets if they do not.")
         return takes
     console.note(
-        f"{says}: frame 0 of the pair is frame {skipped} of {Path(takes[earlier].path).name}. Set mocap_frame_offsets = "
-        f"[0] to let both start together."
+        f"{says}: frame 0 of the pair is frame {skipped} of {names[earlier]}. Set mocap_frame_offsets = [0] to let "
+        f"both start together."
     )
-    takes[earlier] = frames(takes[earlier], skipped, takes[earlier].frame_count)
-    return takes
+    placed = list(takes)
+    placed[earlier] = frames(takes[earlier], skipped, takes[earlier].frame_count)
+    return placed
+
+
+def _offset_of_files(takes, index):
+    """By how many frames dancer 2's file starts after dancer 1's, 0 where one of them states no time."""
+    if any(take.start_seconds is None for take in takes):
+        return 0
+    late = (takes[1].start_seconds - takes[0].start_seconds) * takes[0].fps
+    if abs(late - round(late)) > PART_OF_A_FRAME:
+        console.note(
+            f"pair {index}: by the times that the files state, the dancers are out of step by "
+            f"{abs(late - round(late)):.2f} of a frame, which stays."
+        )
+    return round(late)
 
 
 def _cut_to_shorter(takes):

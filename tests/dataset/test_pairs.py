@@ -97,7 +97,7 @@ def test_an_offset_by_hand(duet, offset, capsys):
 
 
 def test_offsets_that_cannot_be_are_refused(duet):
-    with pytest.raises(InputError, match=r"mocap_frame_offsets, pair 0, two\.bvh starts 100 .*no frame is in both"):
+    with pytest.raises(InputError, match=r"pair 0: by mocap_frame_offsets, two\.bvh starts 100 .*no frame is in both"):
         load(duet, frame_offsets=[100])
     with pytest.raises(InputError, match=r"mocap_frame_offsets has 2 number\(s\), mocap_files has 1 pair\(s\)"):
         load(duet, frame_offsets=[0, 0])
