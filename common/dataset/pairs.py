@@ -53,6 +53,11 @@ def load_pairs(
     _check_one_for_each_pair("mocap_valid_frame_ranges", frame_ranges, files, "list(s) of ranges", "[[0, -1]]")
     if frame_offsets is not None:
         _check_one_for_each_pair("mocap_frame_offsets", frame_offsets, files, "number(s)", "0")
+    if resample_fps is not None:
+        console.note(
+            f"mocap_resample_fps = {resample_fps:g}: all frame numbers, those of mocap_valid_frame_ranges too, count "
+            f"frames at this rate."
+        )
     scales = pos_scale if isinstance(pos_scale, list | tuple) else (pos_scale, pos_scale)
     pairs, ranges = [], []
     for index, names in enumerate(files):
@@ -97,18 +102,19 @@ def _check_like_the_first(pairs):
 
 
 def read_take(path, take_name, fbx_backend, fps, resample_fps=None):
-    """A take at the rate that is asked for: an FBX file's curves are sampled at it, other frames lie between frames."""
-    if resample_fps is None:
-        return load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=fps)
-    if split_skeleton(path)[0].suffix.lower() == ".fbx":
-        take = load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=resample_fps)
-        how = "its curves are sampled at it"
-    else:
-        recorded = load_mocap(path, fps=fps)
-        take = resample(recorded, resample_fps)
-        how = f"{recorded.frame_count} frames at {recorded.fps:.5g} became {take.frame_count}"
-    console.note(f"{path.name}: mocap_resample_fps = {resample_fps:g}: {how}. Frame numbers count at this rate.")
-    return take
+    """A take at the rate that is asked for: an FBX file's curves are sampled at it, a BVH file has frames only."""
+    is_fbx = split_skeleton(path)[0].suffix.lower() == ".fbx"
+    rate = resample_fps if is_fbx and resample_fps is not None else fps
+    take = load_mocap(path, take=take_name, fbx_backend=fbx_backend, fps=rate)
+    if resample_fps is None or is_fbx:
+        return take
+    resampled = resample(take, resample_fps)
+    if resampled is not take:
+        console.note(
+            f"{path.name}: {take.frame_count} frames at {take.fps:.5g} per second are now {resampled.frame_count} at "
+            f"{resample_fps:g}."
+        )
+    return resampled
 
 
 def _with_up_axes(takes, up_axis):
@@ -164,36 +170,43 @@ def describe_take(dancer, take, pos_scale):
 
 def _put_together(takes, index, frame_offsets):
     """The takes of a pair from the frame on at which both have begun."""
-    asked = None if frame_offsets is None else frame_offsets[index]
-    starts, (name, other) = [take.start_seconds for take in takes], (Path(take.path).name for take in takes)
-    if asked is not None:
-        offset, source = asked, f"mocap_frame_offsets, pair {index}"
-    elif None not in starts:
-        late = (starts[1] - starts[0]) * takes[0].fps
-        offset, source = round(late), f"pair {index}: by the times that the files state"
-        if abs(late - offset) > PART_OF_A_FRAME:
-            console.note(f"pair {index}: {name} and {other} are out of step by {abs(late - offset):.2f} of a frame.")
-    else:
-        return takes
+    by_hand = None if frame_offsets is None else frame_offsets[index]
+    offset = _offset_of_files(takes, index) if by_hand is None else by_hand
     if offset == 0:
         return takes
     later, earlier = (1, 0) if offset > 0 else (0, 1)
-    skipped = abs(offset)
+    names, skipped = [Path(take.path).name for take in takes], abs(offset)
+    source = "by the times that the files state" if by_hand is None else "by mocap_frame_offsets"
     says = (
-        f"{source}, {Path(takes[later].path).name} starts {skipped} frames ({skipped / takes[0].fps:.5g} s) after "
-        f"{Path(takes[earlier].path).name}"
+        f"pair {index}: {source}, {names[later]} starts {skipped} frames ({skipped / takes[0].fps:.5g} s) after "
+        f"{names[earlier]}"
     )
     if skipped >= takes[earlier].frame_count:
-        over = f"{says}, which has only {takes[earlier].frame_count} frames: no frame is in both."
-        if asked is not None:
-            raise InputError(f"{over} Give a smaller number.")
-        console.note(f"{over} They are taken to start together; set mocap_frame_offsets if they do not.")
+        says += f", which has only {takes[earlier].frame_count} frames: no frame is in both."
+        if by_hand is not None:
+            raise InputError(f"{says} Give a smaller number.")
+        console.note(f"{says} They are taken to start together; set mocap_frame_offsets if they do not.")
         return takes
     console.note(
-        f"{says}: frame 0 is now frame {skipped} of that file. mocap_frame_offsets = [0] would let both start together."
+        f"{says}: frame 0 of the pair is frame {skipped} of {names[earlier]}. Set mocap_frame_offsets = [0] to let "
+        f"both start together."
     )
-    takes[earlier] = frames(takes[earlier], skipped, takes[earlier].frame_count)
-    return takes
+    placed = list(takes)
+    placed[earlier] = frames(takes[earlier], skipped, takes[earlier].frame_count)
+    return placed
+
+
+def _offset_of_files(takes, index):
+    """By how many frames dancer 2's file starts after dancer 1's, 0 where one of them states no time."""
+    if any(take.start_seconds is None for take in takes):
+        return 0
+    late = (takes[1].start_seconds - takes[0].start_seconds) * takes[0].fps
+    if abs(late - round(late)) > PART_OF_A_FRAME:
+        console.note(
+            f"pair {index}: by the times that the files state, the dancers are out of step by "
+            f"{abs(late - round(late)):.2f} of a frame, which stays."
+        )
+    return round(late)
 
 
 def _cut_to_shorter(takes):

@@ -174,7 +174,7 @@ def check_same_up_axis(first, second, why):
 def check_same_rest_pose(first, second, why, otherwise=""):
     """Two takes of the same joints must have bones that point alike where nothing is turned: else one rotation means
     two poses. People of one suit differ by a few degrees. `otherwise` ends the message: what else to do."""
-    bones = [skeleton.mean_offsets[1:] for skeleton in (first.skeleton, second.skeleton)]
+    bones = [np.asarray(skeleton.mean_offsets)[1:] for skeleton in (first.skeleton, second.skeleton)]
     lengths = [np.linalg.norm(bone, axis=1) for bone in bones]
     long = np.logical_and(*(length > SHORT_BONE * length.sum() for length in lengths))
     directions = [bone[long] / length[long, None] for bone, length in zip(bones, lengths, strict=True)]
@@ -184,7 +184,7 @@ def check_same_rest_pose(first, second, why, otherwise=""):
     place, other_place = _places(first, second)
     worst = int(angles.argmax())
     joint = first.skeleton.joint_names[1 + np.flatnonzero(long)[worst]]
-    vectors = ["(" + ", ".join(f"{x:.2f}" for x in direction[worst] + 0.0) + ")" for direction in directions]
+    vectors = ["(" + ", ".join(f"{x:.2f}" for x in direction[worst].round(2) + 0.0) + ")" for direction in directions]
     raise InputError(
         f"{why}: their rest poses differ, so that the same rotations mean other poses. The bone to {joint!r} points to "
         f"{vectors[0]} in {place} and to {vectors[1]} in {other_place}, {angles[worst]:.0f} degrees apart "

@@ -12,13 +12,13 @@ from common.motion import axes, kinematics
 import numpy as np
 import torch
 
-SECONDS = {"frozen": 0.25, "still": 0.5, "margin": 0.05, "jump": 0.04, "drift": 6.0}
+SECONDS = {"frozen": 0.25, "still": 1.0, "margin": 0.05, "jump": 0.04, "drift": 6.0}
 FROZEN = (0.5, 0.002)  # degrees and body heights per second, below which nothing moves
 STILL = (2.0, 0.01)  # the same at the ends of a take, where a held pose has nothing to teach
 JUMP_DEGREES = (12.0, 360.0)  # in one frame, and per second: a smaller turn is no jump
 JUMP_HEIGHTS = (0.02, 0.6)  # of the body's height, the same for the path of the hips
 ALONE = 4.0  # times what comes right before and after: a fast movement gets there and away by degrees
-BEYOND = 2.0  # times what a joint turns in one of a hundred frames
+BEYOND, USUAL = 2.0, 0.95  # times what a joint turns in one of twenty frames
 HALF_TURN = 120.0  # degrees in one frame
 SEVERAL = 3  # joints that jump at once: the body does, and not a joint
 T_POSE = (10.0, 2.0)  # degrees from the rest pose on average; and times that, which the rest of the take is away
@@ -28,6 +28,7 @@ DRIFT, STEADY = 0.04, 0.85  # of the height from beginning to end, and how much 
 BRIEF = 0.25  # of the take, up to which a flipped joint is the exception
 FEW, AT_A_TIME = 500, 1000  # frames that tell what is usual, and that are looked at together
 MOVES = 3.0  # degrees from the rest pose that a joint is at times, if it moves at all
+METRE = 100.0  # the size of what has no height
 MOST_RUNS = 1000  # a take with more jumps is past help
 
 
@@ -47,17 +48,15 @@ def check_take(take, start=0, end=None):
     if end - start < 3:
         return []
     rotations = torch.as_tensor(take.rot_local)[start:end].float().movedim(-1, 0).contiguous()  # (4, T, J)
-    height = max(kinematics.body_height(take), 1e-9)
+    height = kinematics.body_height(take) or METRE
     path = _path(take, start, end) / height
     turns = _angles(rotations[:, 1:], rotations[:, :-1]).numpy()  # (T - 1, J) degrees, from each frame to the next
     ways = (path[1:] - path[:-1]).norm(dim=1).numpy()  # (T - 1,) heights
     speeds = turns.max(axis=1) * take.fps, ways * take.fps
     t_poses = _t_poses(take, rotations)
-    found = [*_ends(end - start, t_poses, speeds, take.fps), *_frozen(speeds, take.fps), *_jumps(turns, ways, take)]
-    found = _without_doubles(
-        [finding._replace(start=finding.start + start, end=finding.end + start) for finding in found]
-    )
-    return found + _drift(take, start, end, height)
+    findings = [*_ends(end - start, t_poses, speeds, take.fps), *_frozen(speeds, take.fps), *_jumps(turns, ways, take)]
+    findings = [finding._replace(start=finding.start + start, end=finding.end + start) for finding in findings]
+    return _without_doubles(findings) + _drift(take, start, end, height)
 
 
 def without(ranges, findings, fps, shortest_seconds):
@@ -172,20 +171,23 @@ def _jumps(turns, ways, take):
     names, fps = take.skeleton.joint_names, take.fps
     longest = max(2, round(SECONDS["jump"] * fps))
     few = turns[:: max(1, len(turns) // FEW)]
-    floor = np.maximum(JUMP_DEGREES[0] + JUMP_DEGREES[1] / fps, BEYOND * np.quantile(few, 0.99, axis=0))
+    floor = np.maximum(JUMP_DEGREES[0] + JUMP_DEGREES[1] / fps, BEYOND * np.quantile(few, USUAL, axis=0))
     runs = [
         (*run, names[joint])
         for joint in np.flatnonzero((turns > floor).any(axis=0))
         for run in _alone(turns[:, joint], floor[joint], longest)
     ]
-    floor = max(JUMP_HEIGHTS[0] + JUMP_HEIGHTS[1] / fps, BEYOND * np.quantile(ways, 0.99))
+    floor = max(JUMP_HEIGHTS[0] + JUMP_HEIGHTS[1] / fps, BEYOND * np.quantile(ways, USUAL))
     paths = [(start, end, size, None) for start, end, size in _alone(ways, floor, longest)]
     busy = np.zeros(len(turns), dtype=int)  # how many joints jump at each step
     for start, end, *_ in runs:
         busy[start:end] += 1
-    flips = [run for run in runs if run[2] >= HALF_TURN and busy[run[0] : run[1]].max() < SEVERAL]
+    flips, leaps = [], paths
+    for run in runs:
+        is_flip = run[2] >= HALF_TURN and busy[run[0] : run[1]].max() < SEVERAL
+        (flips if is_flip else leaps).append(run)
     yield from _half_turns(flips, len(turns))
-    yield from _together([run for run in runs if run not in flips] + paths)
+    yield from _together(leaps)
 
 
 def _alone(steps, floor, longest):
@@ -203,23 +205,31 @@ def _half_turns(flips, count):
     place = 0
     while place < len(flips):
         start, end, size, name = flips[place]
-        following = flips[place + 1] if place + 1 < len(flips) else None
-        if following and following[3] == name and following[1] - start <= count * BRIEF:
-            end, place = following[1], place + 1
         place += 1
+        if place < len(flips) and _flips_back(flips[place - 1], flips[place], BRIEF * count):
+            end = flips[place][1]
+            place += 1
         back = " and back" if end > start + 1 else ""
         text = f"{name} turns by {size:.0f} degrees from one frame to the next{back}: a joint that flips"
         yield Finding("half-turn", start + 1, max(end, start + 2), text)
 
 
+def _flips_back(flip, other, longest):
+    """Whether two flips of one step are a joint's way there and back within `longest` frames."""
+    one_step_each = flip[1] - flip[0] == other[1] - other[0] == 1
+    return one_step_each and flip[3] == other[3] and other[1] - flip[0] <= longest
+
+
 def _together(runs):
     """One finding of all jumps that share frames."""
-    runs = sorted(runs, key=lambda run: run[0])
-    while runs:
-        end, group = runs[0][1], []
-        while runs and runs[0][0] < end + 1:
-            end = max(end, runs[0][1])
-            group.append(runs.pop(0))
+    groups, end = [], -1
+    for run in sorted(runs, key=lambda run: run[0]):
+        if run[0] > end:
+            groups.append([])
+        groups[-1].append(run)
+        end = max(end, run[1])
+    for group in groups:
+        end = max(run[1] for run in group)
         joints = sorted({(size, name) for _, _, size, name in group if name}, reverse=True)
         far = max((size for _, _, size, name in group if name is None), default=0.0)
         what = [f"the body jumps by {far:.0%} of its height"] if far else []
@@ -234,10 +244,11 @@ def _together(runs):
 
 def _without_doubles(findings):
     """In order, without what lies inside another finding."""
-    kept = []
+    kept, end = [], -1
     for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
-        if not any(other.start <= finding.start and finding.end <= other.end for other in kept):
+        if finding.end > end:
             kept.append(finding)
+        end = max(end, finding.end)
     return kept
 
 

@@ -43,7 +43,10 @@ def test_differing_rates_are_brought_to_one(duet, capsys):
     assert ranges == [[(0, 50)]]
     one = load_mocap(duet / "one.bvh")
     np.testing.assert_allclose(positions(pairs[0][0]), positions(one)[::2], atol=1e-9)
-    assert "one.bvh: mocap_resample_fps = 25: 100 frames at 50 became 50" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "one.bvh: 100 frames at 50 per second are now 50 at 25." in said
+    assert "mocap_resample_fps = 25: all frame numbers" in said
+    assert "two.bvh: 50 frames" not in said
 
 
 def test_a_rate_that_a_bvh_states_wrongly_is_overruled_before(duet):
@@ -89,12 +92,12 @@ def test_an_offset_by_hand(duet, offset, capsys):
         np.testing.assert_array_equal(take.rot_local, whole.rot_local[start : start + 70])
         np.testing.assert_array_equal(take.root_pos, whole.root_pos[start : start + 70])
     later, earlier = ("two", "one") if offset > 0 else ("one", "two")
-    said = f"{later}.bvh starts 30 frames (0.6 s) after {earlier}.bvh: frame 0 is now frame 30 of that file"
+    said = f"{later}.bvh starts 30 frames (0.6 s) after {earlier}.bvh: frame 0 of the pair is frame 30 of"
     assert said in capsys.readouterr().out
 
 
 def test_offsets_that_cannot_be_are_refused(duet):
-    with pytest.raises(InputError, match=r"mocap_frame_offsets, pair 0, two\.bvh starts 100 .*no frame is in both"):
+    with pytest.raises(InputError, match=r"pair 0: by mocap_frame_offsets, two\.bvh starts 100 .*no frame is in both"):
         load(duet, frame_offsets=[100])
     with pytest.raises(InputError, match=r"mocap_frame_offsets has 2 number\(s\), mocap_files has 1 pair\(s\)"):
         load(duet, frame_offsets=[0, 0])

@@ -11,13 +11,14 @@ import time
 from common import report
 from common.mocap import bvh, cut, load_mocap, rescale, save_mocap
 from common.model import generate
-from common.motion import quaternion, root_path
+from common.motion import root_path
+from common.motion.axes import UP_AXES
 from common.report import __main__ as command
 from common.report import clips, contents, latent, page, presets
 from common.report.run_report import _describe
 from common.runtime import errors, interrupt
 from helpers import plain_bvh
-from helpers.made_takes import body_of
+from helpers.made_takes import body_of, turned
 from helpers.project import PROJECT, SCRIPTS, TINY, load_script, positions, run_here, write_body
 from helpers.report_page import Page
 from helpers.strange_names import NAMES, take_of
@@ -161,17 +162,11 @@ def shown(tmp_path, named, **more):
     return Page(report.save(tmp_path, clips=named, **more))
 
 
-@pytest.mark.parametrize("up_axis", ["X", "Y", "Z"])
+@pytest.mark.parametrize("up_axis", UP_AXES)
 def test_up_is_up(up_axis, body, tmp_path):
-    """A body that was turned with its axes, a third of a turn about their diagonal, stands upright again."""
+    """A body that was turned with its axes stands upright again."""
     upright = positions(body)
-    side = {"X": -0.5, "Z": 0.5}.get(up_axis, 0)
-    turn = torch.tensor([0.5 if side else 1.0, side, side, side], dtype=torch.float64)
-    rot_local = torch.from_numpy(body.rot_local).clone()
-    rot_local[:, 0] = quaternion.mul(turn.expand(len(rot_local), 4), rot_local[:, 0])
-    root_pos = quaternion.rotate(turn, torch.from_numpy(body.root_pos)).numpy()
-    turned = dataclasses.replace(body, rot_local=rot_local.numpy(), root_pos=root_pos, up_axis=up_axis)
-    found = shown(tmp_path, [("orig_sequence_dancer1", turned)]).positions(0)
+    found = shown(tmp_path, [("orig_sequence_dancer1", turned(body, up_axis, rest_too=False))]).positions(0)
     np.testing.assert_allclose(found[..., 1], upright[..., 1], atol=0.01)
     apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (found, upright)]
     np.testing.assert_allclose(*apart, atol=0.02)

@@ -1,7 +1,9 @@
 import dataclasses
 
 from common.mocap import cut, first_frames, load_mocap
+from common.motion.axes import UP_AXES
 from common.results import stick_figure
+from helpers import made_takes
 from helpers.gifs import read_gif
 from helpers.project import BODY, write_body
 
@@ -165,6 +167,10 @@ def test_gif_shows_the_dancer_upright_in_place_for_every_up_axis(tmp_path):
         shown[up] = stick_figure._positions_in_place(turned)
         assert np.ptp(shown[up][..., 1]) > 150  # upright, and the root's height is kept
         assert np.abs(shown[up][:, 0, [0, 2]]).max() == 0  # in place
+    for up in UP_AXES:
+        figure = stick_figure._positions_in_place(made_takes.turned(take, up))
+        head = figure[:, take.skeleton.joint_names.index("Head_Nub")] - figure[:, 0]
+        np.testing.assert_allclose(head, [(0, 70, 0)] * 2, atol=1e-9)
     head, left_arm = take.skeleton.joint_names.index("Head_Nub"), take.skeleton.joint_names.index("LeftArm_Nub")
     points, _ = stick_figure._project(shown["Y"], 90, -90)
     assert points[0, head, 1] > points[0, 0, 1]

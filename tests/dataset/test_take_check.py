@@ -4,7 +4,7 @@ import dataclasses
 import re
 import time
 
-from common.dataset.check_takes import check_takes
+from common.dataset import check_takes
 from common.mocap import load_mocap, resample
 from common.mocap.take_check import check_take, without
 from common.motion import kinematics, quaternion
@@ -121,7 +121,7 @@ def test_half_turns_of_single_joints(dancer, name):
 @pytest.mark.parametrize("length", [20, 100])
 def test_a_frozen_stretch(dancer, length):
     found = check_take(with_pose_of(dancer, slice(700, 700 + length), 700))
-    assert [f.kind for f in found][0] == "frozen"
+    assert found[0].kind == "frozen"
     assert abs(found[0].start - 700) <= 2
     assert abs(found[0].end - 700 - length) <= 2
     assert {f.kind for f in found} <= {"frozen", "jump"}  # the leap out of it may be one
@@ -157,6 +157,16 @@ def test_a_floor_that_drifts(dancer, centimetres):
     said = re.search(r"the floor (rises|sinks) by (\d+)% of the body's height", found[0].text)
     assert said[1] == ("rises" if centimetres > 0 else "sinks")
     assert abs(int(said[2]) / 100 - abs(centimetres) / kinematics.body_height(dancer)) < 0.015
+
+
+def test_every_one_of_many_jumps(dancer):
+    """Three in a hundred frames: they do not become what is usual."""
+    frames = np.arange(100, FRAMES - 100, 33)
+    names = ["LeftArm", "RightArm", "Head"]
+    take = dancer
+    for place, frame in enumerate(frames):
+        take = with_turn(take, joint(take, names[place % 3]), slice(frame, frame + 1), turn_by(60 + place))
+    assert findings(take) == [("jump", frame, frame + 1) for frame in frames]
 
 
 def test_all_faults_at_once(dancer):
@@ -218,7 +228,7 @@ def test_a_take_without_two_good_seconds_is_said(capsys):
 
 
 def test_ten_minutes_take_no_time(dancer):
-    """0.3 s for 57 joints at 60 frames per second; as many joints as there are count."""
+    """At most 0.3 s of a processor for 57 joints at 60 frames per second, and less for fewer joints."""
     there_and_back = np.abs(np.arange(36_000) % 2800 - 1400)
     take = dataclasses.replace(dancer, rot_local=dancer.rot_local[there_and_back], fps=60.0)
     take = dataclasses.replace(take, root_pos=dancer.root_pos[there_and_back])
@@ -227,4 +237,4 @@ def test_ten_minutes_take_no_time(dancer):
         start = time.process_time()
         check_take(take)
         spent.append(time.process_time() - start)
-    assert min(spent) < 0.3 * max(1, torch.get_num_threads())
+    assert min(spent) < 0.3 * max(20, take.skeleton.joint_count) / 57

@@ -17,11 +17,11 @@ def check_takes(pairs, ranges):
     frames start ≤ f < end.
     """
     listed, proposed = [], []
-    for pair, (takes, its) in enumerate(zip(pairs, ranges, strict=True)):
-        findings = {frames: [] for frames in its}
+    for pair, (takes, pair_ranges) in enumerate(zip(pairs, ranges, strict=True)):
+        findings = {frames: [] for frames in pair_ranges}
         for dancer, take in enumerate(takes):
             name, of_take = Path(take.path).name, []
-            for frames in its:
+            for frames in pair_ranges:
                 of_range = check_take(take, *frames)
                 findings[frames] += of_range
                 of_take += of_range
@@ -34,8 +34,8 @@ def check_takes(pairs, ranges):
                 | {"text": f.text}
                 for f in of_take
             ]
-        proposed.append(without(its, findings, takes[0].fps, SHORTEST_SECONDS))
-    if proposed != [list(its) for its in ranges]:
+        proposed.append(without(pair_ranges, findings, takes[0].fps, SHORTEST_SECONDS))
+    if proposed != [list(pair_ranges) for pair_ranges in ranges]:
         _propose(proposed)
     return listed
 
@@ -43,7 +43,7 @@ def check_takes(pairs, ranges):
 def _propose(proposed):
     """The line for the script, where every pair has frames left."""
     if all(proposed):
-        line = [[list(frames) for frames in its] for its in proposed]
+        line = [[list(frames) for frames in pair_ranges] for pair_ranges in proposed]
         console.note(f"frames without these: mocap_valid_frame_ranges = {line}")
     else:
         console.note("of a pair no two seconds are left without these; look at its takes before training on them.")
