@@ -36,9 +36,7 @@ def save_models(nets, folder, description):
             ir_version=IR_VERSION,
             producer_name="motion duet",
         )
-        onnx.helper.set_model_props(
-            model, {key: json.dumps(value, ensure_ascii=False) for key, value in description.items()}
-        )
+        onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in description.items()})
         onnx.checker.check_model(model)
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
 

@@ -7,6 +7,7 @@ import json
 import time
 from pathlib import Path
 
+from common.dataset.pairs import SEEN_CM
 from common.mocap import plain, without_namespace
 from common.model import generate
 from common.results import onnx, weights
@@ -16,7 +17,6 @@ import numpy as np
 
 FOLDER = "realtime"
 IN_CLIENT = "data/realtime"  # where the user copies the folder to
-SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
 
 
 def save_realtime(folder, nets, duet, script, export_onnx=False):
@@ -148,7 +148,7 @@ def client_settings(nets, pairs, recordings):
     lines = [
         "# Settings for a live client: paste them over its own lines of the same names.",
         f"# Copy this folder into the client's folder first, as {IN_CLIENT}.",
-        *(f"# {sentence}" for sentence in _advice(nets, pairs)),
+        *(f"# {console.printable(sentence)}" for sentence in _advice(nets, pairs)),  # a name may hold a line's end
         *(f"{name} = {_as_python(value)}" for name, value in values.items()),
     ]
     return "\n".join(lines) + "\n"

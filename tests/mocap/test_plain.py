@@ -7,7 +7,7 @@ from common.dataset import make_windows
 from common.mocap import bvh, fbx, load_mocap, plain, rescale
 from common.motion import quaternion
 from helpers import realtime_client
-from helpers.fbx_takes import ORDERS, as_if_from_fbx, extra_rotations, with_orders, with_prefix
+from helpers.fbx_takes import ORDERS, as_if_from_fbx, assert_read_alike, extra_rotations, with_orders, with_prefix
 from helpers.plain_fbx_text import curve, layer, node, write
 from helpers.project import BODY, PROJECT, RECORDINGS, at_rest, positions, with_rotations, write_body
 from helpers.resting_root import RESTING
@@ -207,6 +207,14 @@ def test_joints_that_move_inside_their_parents_stand_at_their_mean_place(body, t
     for ending in (".bvh", ".fbx"):
         read, _ = assert_plain(in_format(take, ending), two_ranges(take), tmp_path)
         np.testing.assert_allclose(read.offsets[3], body.skeleton.offsets[3] + 0.5, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit_cm", [1.0, 100.0])
+def test_other_programs_see_the_same_dance(ufbx, body, tmp_path, unit_cm):
+    take = with_orders(body, ORDERS)
+    fbx.save_fbx(as_if_from_fbx(take, unit_cm, **extra_rotations(take)), tmp_path / "take.fbx")
+    take = plain.make_plain(fbx.load_fbx(tmp_path / "take.fbx"), [(0, 10), (20, 40)])
+    assert_read_alike(ufbx(plain.save_plain(take, tmp_path / "plain")), [take])
 
 
 def test_signs_as_trained_between_and_around_the_ranges(body):

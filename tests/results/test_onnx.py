@@ -55,7 +55,7 @@ def test_graphs_are_the_models(tmp_path, layers, both_ways, sizes, batch):
 
 def test_what_other_programs_find_in_the_files(tmp_path):
     encoder, decoder = make()
-    description = {"sequence_length": LENGTH, "dancers": [{"joints": ["Hüfte", "a"]}], "hop": 10}
+    description = {"sequence_length": LENGTH, "dancers": [{"joints": ["Hüfte", "a\ud800"]}], "hop": 10}
     played = sessions(tmp_path, {"encoder": encoder, "decoder1": decoder, "decoder2": decoder}, description)
     for name, session in played.items():
         model = onnx.load(tmp_path / f"{name}.onnx")

@@ -193,6 +193,23 @@ def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
         assert "has Z up" in said
 
 
+def test_names_cannot_leave_their_comment(duet, tmp_path):
+    """Users paste these lines into a program."""
+    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
+    names = [*pairs[0][0].skeleton.joint_names]
+    names[3] = "a\nlatent_dim = 7\r\u2028seq_length = 1\ud800"
+    offsets = np.tile(pairs[0][0].skeleton.offsets, (100, 1, 1))
+    offsets[:, 3] += np.linspace(0, 4, 100)[:, None]
+    skeleton = dataclasses.replace(pairs[0][0].skeleton, joint_names=names, offsets=offsets)
+    moving = as_if_from_fbx(dataclasses.replace(pairs[0][0], skeleton=skeleton))
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), [(moving, moving)], ranges, "x.py")
+    lines = (folder / "client_settings.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith(("latent_dim", "seq_length"))] == [
+        f"seq_length = {LENGTH}",
+        f"latent_dim = {LATENT}",
+    ]
+
+
 def test_the_folder_is_whole_or_as_it_was(duet, tmp_path, monkeypatch):
     pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
     nets = make_nets("vae_rnn", pairs)
