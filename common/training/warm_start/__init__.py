@@ -1,1 +1,5 @@
-"""Weights set by regression before the first step."""
+"""The warm start: weights set by regression before the first step. README.md says how."""
+
+from common.training.warm_start.start import deepfake, note_rates, translation
+
+__all__ = ["deepfake", "note_rates", "translation"]
