@@ -146,13 +146,13 @@ def test_a_regression_in_parts_is_that_of_the_whole():
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_an_encoder_gives_the_codes_of_movements(changes, recording):
     _, nets, windows, generator = make("vae_rnn", recording, changes)
-    encoder, source = nets["encoder"], samples.sample(windows, generator)[0]
+    encoder, source = nets["encoder"], samples.sample_movements(windows, 0, generator)
     basis = motion_basis.fit([source], [source.mean((0, 1))], torch.ones(source.shape[2]), 8)
     held_out = windows.gather(0, windows.test)
     with torch.no_grad():
-        networks.set_encoder_lstm(encoder, basis, source, generator)
+        networks.set_encoder_lstm(encoder, basis, samples.pick(source, 100, generator))
         readout = networks.fit_encoder_readout(
-            encoder, lambda part: torch.atanh(basis.codes(part)), basis, source, generator
+            encoder, lambda part: torch.atanh(basis.codes(part)), lambda count: samples.pick(source, count, generator)
         )
         readout = dense_layers.pass_on(encoder.dense_layers.values(), readout, generator)
         networks.set_encoder_heads(encoder, readout)
@@ -163,7 +163,7 @@ def test_an_encoder_gives_the_codes_of_movements(changes, recording):
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_a_decoder_gives_the_windows_of_codes(changes, recording):
     _, nets, windows, generator = make("vae_rnn", recording, changes)
-    decoder, source = nets["decoder"], samples.sample(windows, generator)[0]
+    decoder, source = nets["decoder"], samples.sample_movements(windows, 0, generator)
     basis = motion_basis.fit([source], [source.mean((0, 1))], torch.ones(source.shape[2]), 8)
     synthesis, shape = basis.decoding(basis.codes, source, generator), basis.variances.shape
 

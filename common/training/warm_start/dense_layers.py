@@ -1,7 +1,7 @@
 """Dense layers that pass numbers on, or learn a function of them.
 
-Layers have ReLU after them. Shapes: B examples, I inputs, H outputs of a layer, N numbers read from its inputs, Y numbers
-that it learns.
+Layers have ReLU after them. Shapes: B examples, I inputs, H outputs of a layer, N numbers read from its inputs,
+Y numbers that it learns.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch
 
 GIVEN = 0.5  # output of a layer that passes on a code
 BATCH = 256  # examples of a step
-STEPS = 800
+STEPS = 400
 RATE = 0.01  # of Adam, which falls to nothing
 WARM_UP = 50  # steps until then
 

@@ -87,14 +87,13 @@ def set_layers(rnn, first, x, second=None, products=None):
         cells = [first, second or passing][layer] if layer < 2 else passing
         outputs = [_set_cells(rnn, layer, direction, cells[direction], x) for direction in range(directions)]
         if layer == 0 and products is not None:
-            outputs = [
-                _set_products(rnn, direction, products, x, outputs[direction]) for direction in range(directions)
-            ]
+            outputs = [_set_products(rnn, direction, products, x) for direction in range(directions)]
         x = torch.cat(outputs, dim=-1)
 
 
 def _set_cells(rnn, layer, direction, cells, x):
-    """Set one direction of a layer to Cells, up to a factor for each; returns the outputs for x (L, W, I)."""
+    """Set one direction of a layer to Cells, up to a factor for each, and return about what it gives for x (L, W, I):
+    without what tanh takes from it."""
     weight_ih, weight_hh, bias_ih, bias_hh = fast_lstm.layer_weights(rnn, layer, direction)
     size, is_open = rnn.hidden_size, 1 / (1 + math.exp(-OPEN_GATE))
     cell = slice(2 * size, 3 * size)
@@ -105,19 +104,21 @@ def _set_cells(rnn, layer, direction, cells, x):
     weight_hh[cell] = cells.recurrent / is_open**2
     weight_ih[cell] = cells.inputs * (1e-3 / is_open)  # so small that all is linear
     bias_ih[cell] = -weight_ih[cell] @ x.mean((0, 1))
-    largest = _outputs(rnn, layer, direction, x).square().mean(dim=1).sqrt().amax(dim=0)  # (H,) over the frames
+    outputs = _outputs(rnn, layer, direction, x)
+    largest = outputs.square().mean(dim=1).sqrt().amax(dim=0)  # (H,) over the frames
     largest = torch.maximum(largest, (cells.recurrent != 0).float() @ largest)  # both cells of an oscillator alike
     gain = torch.where(largest > 1e-9, OUTPUT / largest.clamp_min(1e-9), torch.zeros_like(largest))
     weight_ih[cell] *= gain[:, None]
     bias_ih[cell] *= gain
-    return _outputs(rnn, layer, direction, x)
+    return outputs.mul_(gain)
 
 
-def _set_products(rnn, direction, products, x, outputs):
+def _set_products(rnn, direction, products, x):
     """Set the last cells of one direction of the first layer to multiply. The factors are read from the other cells'
-    outputs (L, W, H) of the frame before. Returns the outputs of all cells for x (L, W, I)."""
+    outputs of the frame before. Returns the outputs of all cells for x (L, W, I)."""
     weight_ih, weight_hh, bias_ih, _ = fast_lstm.layer_weights(rnn, 0, direction)
     size, factors = rnn.hidden_size, products.factors.transpose(0, 1)  # (L, W, C)
+    outputs = _outputs(rnn, 0, direction, x)
     before, now = (outputs[1:], factors[:-1]) if direction else (outputs[:-1], factors[1:])
     regression = RidgeRegression()
     regression.add(before.flatten(0, 1), now.flatten(0, 1))

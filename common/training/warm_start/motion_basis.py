@@ -8,11 +8,11 @@ Shapes: W windows, L frames of a window, D pose_dim, P components, K cosines, Z 
 """
 
 import dataclasses
-import math
 
 from common.motion import quaternion
 from common.training.warm_start.ridge import RidgeRegression
 
+import numpy as np
 import torch
 
 COSINES = 16  # at most: the fastest is 7½ full swings in a window
@@ -75,11 +75,16 @@ def fit(windows, means, weights, latent_dim, excluded=None):
     """
     excluded = torch.zeros_like(weights) if excluded is None else excluded * weights
     excluded = excluded / excluded.norm().clamp_min(1e-6)
-    deviations = torch.cat([(of_dancer - mean) * weights for of_dancer, mean in zip(windows, means, strict=True)])
-    deviations = _exclude(deviations, excluded)
-    components = _principal_components(deviations)
-    cosines = cosine_basis(deviations.shape[1])
-    variances = (cosines @ (deviations @ components)).square().mean(dim=0).clamp_min(1e-12)
+
+    def deviations():  # one dancer at a time, since windows take much memory
+        for of_dancer, mean in zip(windows, means, strict=True):
+            yield _exclude((of_dancer - mean) * weights, excluded)
+
+    window_count = sum(map(len, windows))
+    components = _principal_components(deviations())
+    cosines = cosine_basis(windows[0].shape[1])
+    squares = sum((cosines @ (of_dancer @ components)).square().sum(dim=0) for of_dancer in deviations())
+    variances = (squares / window_count).clamp_min(1e-12)
     order = variances.flatten().argsort(descending=True)
     order = order[torch.arange(latent_dim) % len(order)]  # a long code of a short window has some of them twice
     selection = torch.stack((order // variances.shape[1], order % variances.shape[1]), dim=1)
@@ -88,16 +93,16 @@ def fit(windows, means, weights, latent_dim, excluded=None):
 
 def cosine_basis(length):
     """The first cosines of the orthonormal discrete cosine transform (DCT-II; Ahmed, Natarajan & Rao, 1974), (K, L)."""
-    count = min(COSINES, length)
-    frames = (torch.arange(length) + 0.5) / length
-    table = torch.cos(math.pi * torch.arange(count)[:, None] * frames)
-    return table / table.norm(dim=1, keepdim=True)
+    import scipy.fft  # here, since it takes a moment that a script without a warm start can save
+
+    transform = scipy.fft.dct(np.eye(length), axis=0, norm="ortho")
+    return torch.from_numpy(transform[:COSINES]).float().contiguous()
 
 
 def _principal_components(deviations):
-    """Of poses in windows (W, L, D) -> (D, P), the strongest first; those without variance are left out."""
-    frames = deviations.flatten(0, 1)
-    scatter = sum((block.T @ block).double() for block in frames.split(quaternion.BLOCK)) / len(frames)
+    """Of poses in several windows (W, L, D) -> (D, P), the strongest first; those without variance are left out."""
+    frames = (block for windows in deviations for block in windows.flatten(0, 1).split(quaternion.BLOCK))
+    scatter = sum((block.T @ block).double() for block in frames)
     strengths, components = torch.linalg.eigh(scatter)
     varies = strengths > 1e-6 * strengths[-1]
     varies[-1] = True  # also where nothing moves

@@ -9,16 +9,16 @@ Shapes: W windows, L frames of a window, D pose_dim, P components, K cosines, Z 
 from common.model import fast_lstm
 from common.runtime import console
 from common.runtime.errors import InputError
-from common.training.warm_start import lstm_filters, samples
+from common.training.warm_start import lstm_filters
 from common.training.warm_start.ridge import RidgeRegression
 
 import torch
 from torch import nn
 
 NOISE = 0.03  # standard deviation of the latent noise, a tenth of a code's
-READOUT_WINDOWS = 2000  # that an encoder's readout is fitted to, half of them recorded
+READOUT_WINDOWS = 1600  # that an encoder's readout is fitted to
 BLOCK = 100  # windows at once
-SCALE_WINDOWS = 300  # that tell how large values are
+SCALE_WINDOWS = 100  # that tell how large values are
 
 
 def check(encoder, decoders):
@@ -49,11 +49,9 @@ def _refuse(net, expected, layer):
     )
 
 
-def set_encoder_lstm(encoder, basis, source_windows, generator):
+def set_encoder_lstm(encoder, basis, examples):
     """Let an encoder's LSTM collect the movements of a MotionBasis, scaled by windows (W, L, D)."""
     (rnn,) = encoder.rnn_layers.values()
-    half = SCALE_WINDOWS // 2
-    examples = torch.cat((samples.pick(source_windows, half, generator), basis.draw(half, generator)))
     analysis = (basis.components * basis.weights[:, None]).T  # (P, D)
     size, none = rnn.hidden_size, analysis[:0]
     frequencies, component = lstm_filters.choose_oscillators(basis.variances, 2 * (size // 2), len(basis.cosines[0]))
@@ -71,15 +69,14 @@ def set_encoder_lstm(encoder, basis, source_windows, generator):
     lstm_filters.set_layers(rnn, first, examples, second)
 
 
-def fit_encoder_readout(encoder, numbers_of, basis, source_windows, generator):
+def fit_encoder_readout(encoder, numbers_of, draw_windows):
     """The LinearMap from the outputs of an encoder's LSTM to N numbers: `numbers_of` gives them of windows
-    (W, L, D) -> (W, N). It is fitted to recorded windows and to drawn ones."""
+    (W, L, D) -> (W, N). It is fitted to windows that `draw_windows` gives, (count) -> (count, L, D)."""
     (rnn,) = encoder.rnn_layers.values()
     regression = RidgeRegression()
     with console.progress(READOUT_WINDOWS // BLOCK, "parts") as bar:
-        for number in range(READOUT_WINDOWS // BLOCK):
-            recorded = number % 2 == 1
-            block = samples.pick(source_windows, BLOCK, generator) if recorded else basis.draw(BLOCK, generator)
+        for _ in range(READOUT_WINDOWS // BLOCK):
+            block = draw_windows(BLOCK)
             regression.add(fast_lstm.last_frame(rnn, block), numbers_of(block))
             bar.update()
     return regression.solve()
@@ -92,6 +89,11 @@ def set_encoder_heads(encoder, readout):
     encoder.fc_mu.bias.copy_(readout.bias[:latent_dim])
     encoder.fc_std.weight.zero_()
     encoder.fc_std.bias.fill_(NOISE)
+
+
+def for_scale(rows):
+    """Rows from all over (W, ...), about SCALE_WINDOWS of them: some kinds of examples stand one after the other."""
+    return rows[:: max(1, len(rows) // SCALE_WINDOWS)]
 
 
 def run_dense(decoder, codes):
@@ -120,7 +122,7 @@ def set_decoder_lstm(decoder, readout, synthesis, strength_shape, x, products=No
         lstm_filters.oscillators(size, steady, rows[first::directions], frequencies[first::directions])
         for first in range(directions)
     ]
-    examples = x[:SCALE_WINDOWS, None].expand(-1, length, -1)
+    examples = for_scale(x).unsqueeze(1).expand(-1, length, -1)
     lstm_filters.set_layers(rnn, cells, examples, None, products)
 
 

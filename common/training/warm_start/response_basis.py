@@ -33,9 +33,8 @@ class ResponseBasis:
 
         coefficients = self._coefficients(target_windows, heading)
         self.mean = coefficients.mean(dim=0)
-        _, sizes, components = torch.linalg.svd(coefficients - self.mean, full_matrices=False)
-        deviations = sizes[:code_count] / len(coefficients) ** 0.5
-        count = int((deviations > NEGLIGIBLE * deviations[0].clamp_min(1e-6)).sum())
+        deviations, components = _principal_components(coefficients - self.mean, code_count)
+        count = len(deviations)
         self.deviations, self.components = torch.ones(code_count), torch.zeros(code_count, coefficients.shape[1])
         self.deviations[:count], self.components[:count] = deviations[:count], components[:count]
         self.relative_variances = torch.zeros(code_count)  # of that of the first
@@ -67,6 +66,20 @@ class ResponseBasis:
         others = torch.where(opposite, -others, others)
         products = turning[..., ROWS] * turning[..., COLUMNS] * DOUBLED
         return (self.cosines @ (torch.cat((products, others.flatten(2)), dim=2) * self.weights)).flatten(1)
+
+
+def _principal_components(coefficients, count):
+    """The standard deviations (Z,) and directions (Z, M) of the strongest principal components of centred coefficients
+    (W, M), at most `count` and without negligible ones.
+
+    There are fewer windows than coefficients, so they come from the W × W Gram matrix: it has the eigenvalues W·σ².
+    """
+    coefficients = coefficients.double()
+    values, vectors = torch.linalg.eigh(coefficients @ coefficients.T / len(coefficients))
+    deviations = values.flip(0)[:count].clamp_min(0).sqrt()
+    deviations = deviations[deviations > NEGLIGIBLE * deviations[0].clamp_min(1e-6)]
+    directions = vectors.flip(1)[:, : len(deviations)].T @ coefficients
+    return deviations.float(), torch.nn.functional.normalize(directions, dim=1).float()
 
 
 def largest_eigenvector(upper):

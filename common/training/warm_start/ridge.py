@@ -45,7 +45,7 @@ class RidgeRegression:
         covariance = self.sums[2] / self.count - torch.outer(mean_in, mean_in)
         product = self.sums[3] / self.count - torch.outer(mean_in, mean_out)
         ridge = penalty * covariance.diagonal().mean().clamp_min(1e-12)
-        slope = torch.linalg.solve(covariance + ridge * torch.eye(len(covariance), dtype=covariance.dtype), product)
+        slope = _solve_positive(covariance, ridge, product)
         return LinearMap(slope.T.float(), (mean_out - mean_in @ slope).float())
 
 
@@ -110,5 +110,12 @@ def block_folds(starts, length):
 
 def _dual_coefficients(gram, outputs, penalty):
     """Of kernel ridge regression, (N, N), (N, Y) -> (N, Y)."""
-    gram = gram.double() + penalty * torch.eye(len(gram), dtype=torch.float64)
-    return torch.linalg.solve(gram, outputs.double()).float()
+    return _solve_positive(gram.double(), penalty, outputs.double()).float()
+
+
+def _solve_positive(matrix, ridge, right):
+    """The solution of (matrix + ridge·1) x = right for a positive semidefinite matrix, all float64."""
+    import scipy.linalg  # here, since it takes a moment that a script without a warm start can save
+
+    matrix = matrix + ridge * torch.eye(len(matrix), dtype=matrix.dtype)
+    return torch.from_numpy(scipy.linalg.solve(matrix.numpy(), right.numpy(), assume_a="pos", overwrite_a=True))

@@ -10,25 +10,52 @@ from common.motion import kinematics, quaternion
 
 import torch
 
-SAMPLED = 600  # windows at most, evenly spaced
-COPIES = 2  # augmented ones of each
+MOVEMENTS = 600  # windows at most that tell how a dancer moves, evenly spaced
+TURNED = 2  # augmented copies of each
+PAIRS = 600  # that tell what dancer 2 does when dancer 1 moves so
 
 
-def sample(windows, generator, heading=True):
-    """Training windows of both dancers [(W, L, D)] in order of time, each followed by augmented copies; without
-    `heading` these are mirrored only."""
-    starts, augmentation = _starts(windows), windows.changes
-    augmented = augmentation is not None and (augmentation.mirrors or (heading and augmentation.turns))
-    draws = [None, *(_surely_augmented(starts, generator, heading) for _ in range(COPIES if augmented else 0))]
-    copies = [[windows.gather(dancer, starts, draw).cpu() for draw in draws] for dancer in (0, 1)]
-    return [torch.stack(of_dancer, dim=1).flatten(0, 1) for of_dancer in copies]
+def sample_movements(windows, dancer, generator):
+    """Training windows of a dancer (W, L, D), each followed by its augmented copies."""
+    return _sample(windows, dancer, _evenly_spaced(windows.train, MOVEMENTS), generator, heading=True)
 
 
-def sample_in_order(windows, generator):
-    """The same without other headings, and the first frames of the windows in the recording, (W,)."""
-    source, target = sample(windows, generator, heading=False)
-    starts = _starts(windows).cpu()
-    return source, target, starts.repeat_interleave(len(source) // len(starts))
+def draw_movements(windows, dancers, count, generator):
+    """Random training windows (count, L, D), as many of each dancer, recorded and augmented ones.
+
+    Drawn anew for every block, they cost little memory.
+    """
+    share, blocks = count // len(dancers), []
+    for dancer in dancers:
+        starts = pick(windows.train.cpu(), share, generator).to(windows.train.device)
+        blocks.append(pick(_sample(windows, dancer, starts, generator, heading=True), share, generator))
+    return torch.cat(blocks)
+
+
+def sample_pairs(windows, generator):
+    """Training windows of dancer 1 and dancer 2 (W, L, D) in order of time, and their first frames in the recording
+    (W,). None is turned, but each may be followed by its mirror image."""
+    starts = _evenly_spaced(windows.train, PAIRS)
+    source, target = (_sample(windows, dancer, starts, generator, heading=False) for dancer in (0, 1))
+    return source, target, starts.cpu().repeat_interleave(len(source) // len(starts))
+
+
+def _sample(windows, dancer, starts, generator, heading):
+    """Windows by their first frames (W,), each followed by augmented ones: turned, if `heading`, and mirrored."""
+    augmentation = windows.changes
+    turns, mirrors = (augmentation.turns and heading, augmentation.mirrors) if augmentation else (False, False)
+    windows_by_copy = [windows.gather(dancer, starts).cpu()]
+    for _ in range(TURNED if turns else int(mirrors)):
+        draws = torch.randn(len(starts), augment.DRAWS, generator=generator)
+        draws[:, 2:] = draws[:, 2:].abs()  # which leaves no window as it is
+        if not heading:
+            draws[:, 2] = -1
+        windows_by_copy.append(windows.gather(dancer, starts, draws.to(starts.device)).cpu())
+    return torch.stack(windows_by_copy, dim=1).flatten(0, 1)
+
+
+def _evenly_spaced(starts, count):
+    return starts[:: math.ceil(len(starts) / count)]
 
 
 def joint_weights(windows, dancer, poses):
@@ -53,17 +80,3 @@ def lever_weights(mean, offsets, parents):
 def pick(rows, count, generator):
     """Random rows (count, ...) of (W, ...)."""
     return rows[torch.randint(len(rows), (count,), generator=generator)]
-
-
-def _starts(windows):
-    """The first frames of the sampled windows, (W,)."""
-    return windows.train[:: math.ceil(len(windows.train) / SAMPLED)]
-
-
-def _surely_augmented(starts, generator, heading):
-    """Draws for the augmentation that leave no window as it is."""
-    draws = torch.randn(len(starts), augment.DRAWS, generator=generator)
-    draws[:, 2:] = draws[:, 2:].abs()
-    if not heading:
-        draws[:, 2] = -1
-    return draws.to(starts.device)

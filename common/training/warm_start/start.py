@@ -14,7 +14,7 @@ CODES = 300  # that the decoder's readout is fitted to
 HEADING = 0.3  # the number that a heading straight on is in the latent code
 INNER = 64  # numbers between the decoder's dense layer and its LSTM: coefficients of dancer 2's windows
 RESPONSES = 1000  # windows that the basis of these is fitted to
-TEACHING = 16  # times as many teach the decoder's dense layer
+TEACHING = 6  # times as many teach the decoder's dense layer
 
 
 def note_rates(layerwise_rates):
@@ -35,16 +35,16 @@ def deepfake(encoder, decoders, windows, generator):
     since both dancers turn. Raises InputError where a model is not the shipped one.
     """
     networks.check(encoder, decoders)
-    recorded = samples.sample(windows, generator)
+    recorded = [samples.sample_movements(windows, dancer, generator) for dancer in (0, 1)]
     means = _means_of_one_heading(recorded, windows.skeletons[0])
     weights = sum(samples.joint_weights(windows, dancer, recorded[dancer]) for dancer in (0, 1)) / 2
     latent_dim = encoder.fc_mu.out_features
     basis = motion_basis.fit(recorded, means, weights, latent_dim, excluded=means[0] - means[1])
-    both = torch.cat(recorded)
 
     console.line("encoder: LSTM cells as filters, a readout of the strongest movements")
-    networks.set_encoder_lstm(encoder, basis, both, generator)
-    readout = networks.fit_encoder_readout(encoder, lambda part: torch.atanh(basis.codes(part)), basis, both, generator)
+    draw_windows = _recorded_and_random(windows, (0, 1), basis, generator)
+    networks.set_encoder_lstm(encoder, basis, draw_windows(networks.SCALE_WINDOWS))
+    readout = networks.fit_encoder_readout(encoder, lambda part: torch.atanh(basis.codes(part)), draw_windows)
     readout = dense_layers.pass_on(encoder.dense_layers.values(), readout, generator)
     networks.set_encoder_heads(encoder, readout)
 
@@ -53,7 +53,7 @@ def deepfake(encoder, decoders, windows, generator):
         target_basis = motion_basis.fit([recorded[dancer]], [means[dancer]], weights, latent_dim)
         synthesis = target_basis.decoding(basis.codes, recorded[dancer], generator)
         random = torch.randn(CODES // 2, latent_dim, generator=generator) * motion_basis.SPREAD
-        codes = samples.pick(basis.codes(recorded[dancer]), CODES - len(random), generator)
+        codes = basis.codes(samples.pick(recorded[dancer], CODES - len(random), generator))
         codes = torch.cat((codes, random)).clamp(-1, 1)
         readout = LinearMap(torch.eye(latent_dim), torch.zeros(latent_dim))
         readout = dense_layers.pass_on(decoder.dense_layers.values(), readout, generator)
@@ -82,22 +82,24 @@ def translation(encoder, decoder, windows, generator):
     response_regression finds it. Raises InputError where a model is not the shipped one.
     """
     networks.check(encoder, [decoder])
-    source, target = samples.sample(windows, generator)
+    source, target, starts = samples.sample_pairs(windows, generator)
     weights = [samples.joint_weights(windows, dancer, poses) for dancer, poses in enumerate((source, target))]
-    recorded = samples.sample_in_order(windows, generator)
-    console.line(f"dancer 2's response to dancer 1: kernel ridge regression over {len(recorded[0])} windows")
+    console.line(f"dancer 2's response to dancer 1: kernel ridge regression over {len(source)} windows")
     code_count = max(1, encoder.fc_mu.out_features - 2)
     regression = response_regression.ResponseRegression(
-        *recorded, windows.skeletons, weights, windows.up_axis, code_count
+        source, target, starts, windows.skeletons, weights, windows.up_axis, code_count
     )
-    _set_translation_encoder(encoder, regression, source, weights[0], generator)
+    del source, target
+    _set_translation_encoder(encoder, regression, windows, weights[0], generator)
     _set_translation_decoder(decoder, regression, weights[1], generator)
 
 
-def _set_translation_encoder(encoder, regression, source, weights, generator):
+def _set_translation_encoder(encoder, regression, windows, weights, generator):
     """An encoder of heading and response. Its last dense layer learns the response, which is not linear in the
     movement, from dancer 1's features."""
+    source = samples.sample_movements(windows, 0, generator)
     basis = motion_basis.fit([source], [source.mean((0, 1))], weights, response_regression.FEATURES)
+    draw_windows = _recorded_and_random(windows, (0,), basis, generator)
 
     def heading_and_features(part):
         return torch.cat((HEADING * regression.frame.heading(part), regression.features(part)), dim=1)
@@ -107,8 +109,8 @@ def _set_translation_encoder(encoder, regression, source, weights, generator):
         return features, torch.atanh(_latent(regression.codes(features)))
 
     console.line("encoder: LSTM cells as filters, a readout of dancer 1's heading and movement")
-    networks.set_encoder_lstm(encoder, basis, source, generator)
-    readout = networks.fit_encoder_readout(encoder, heading_and_features, basis, source, generator)
+    networks.set_encoder_lstm(encoder, basis, draw_windows(networks.SCALE_WINDOWS))
+    readout = networks.fit_encoder_readout(encoder, heading_and_features, draw_windows)
     *layers, last = encoder.dense_layers.values()
     readout = dense_layers.pass_on(layers, readout, generator)
     console.line("encoder: the last dense layer learns the response")
@@ -148,11 +150,21 @@ def _set_translation_decoder(decoder, regression, weights, generator):
     relative = basis.windows(synthesis(numbers[:, heading_count:]).unflatten(1, shape))
     turning = regression.frame.target.local_turning(relative)
     gates = LinearMap(readout.weight[:heading_count], readout.bias[:heading_count])
-    products = lstm_filters.Products(gates, turning[: networks.SCALE_WINDOWS])
+    products = lstm_filters.Products(gates, networks.for_scale(turning))
     headings = torch.atanh(numbers[:, :heading_count].clamp(-HEADING, HEADING))
     target_windows = regression.frame.in_room(relative, headings)
     networks.set_decoder_lstm(decoder, readout, synthesis, shape, x, products)
     networks.set_decoder_final(decoder, x, target_windows)
+
+
+def _recorded_and_random(windows, dancers, basis, generator):
+    """A function that draws windows of dancers, (count) -> (count, L, D), half recorded and half of a MotionBasis."""
+
+    def draw_windows(count):
+        recorded = samples.draw_movements(windows, dancers, count // 2, generator)
+        return torch.cat((recorded, basis.draw(count - len(recorded), generator)))
+
+    return draw_windows
 
 
 def _responses(regression, generator):
