@@ -1,8 +1,8 @@
-"""Layers that are set up instead of learnt: LSTM cells as filters and as products, dense layers that keep or learn."""
+"""Layers that are set instead of trained: LSTM cells as filters and as products, dense layers that pass on or learn."""
 
 from common.model import fast_lstm
-from common.runtime import console
 from common.training.warm_start import dense_layers, lstm_filters
+from common.training.warm_start.ridge import LinearMap
 
 import torch
 
@@ -13,13 +13,13 @@ def test_cells_are_oscillators():
     impulse = torch.zeros(1, 50, 3)
     impulse[0, 0] = torch.tensor((1e-2, 0.0, 0.0))
     with torch.no_grad():
-        these = lstm_filters.collecting(6, torch.zeros(0, 3), torch.eye(3), frequency)
-        lstm_filters._set_cells(rnn, 0, 0, *these, impulse.transpose(0, 1))
+        cells = lstm_filters.oscillators(6, torch.zeros(0, 3), torch.eye(3), frequency)
+        lstm_filters._set_cells(rnn, 0, 0, cells, impulse.transpose(0, 1))
         fast_lstm.layer_weights(rnn, 0, 0)[2][12:18] = 0  # no constant input
-        given = rnn(impulse)[0][0]
-    swing = given[:, 0] / given[0, 0]
+        outputs = rnn(impulse)[0][0]
+    swing = outputs[:, 0] / outputs[0, 0]
     torch.testing.assert_close(swing, torch.cos(0.1 * torch.arange(50)), atol=0.05, rtol=0)
-    assert given[:, 2:].abs().max() == 0
+    assert outputs[:, 2:].abs().max() == 0
 
 
 def test_cells_multiply():
@@ -28,55 +28,56 @@ def test_cells_multiply():
     x = torch.randn(200, 3, generator=generator).clamp(-2, 2)
     length, frequency = 20, 0.2
     waves = x[:, None, 1:] * torch.sin(frequency * torch.arange(length))[None, :, None]  # (W, L, 2)
-    products = lstm_filters.Products(torch.tensor([[1.0, 0, 0]]), torch.zeros(1), waves)
+    products = lstm_filters.Products(LinearMap(torch.tensor([[1.0, 0, 0]]), torch.zeros(1)), waves)
     with torch.no_grad():
         rows, frequencies = torch.eye(3)[1:], torch.full((2,), frequency)
-        ways = [lstm_filters.collecting(32, torch.eye(3), rows, frequencies) for _ in range(2)]
+        cells = [lstm_filters.oscillators(32, torch.eye(3), rows, frequencies) for _ in range(2)]
         inputs = x[:, None].expand(-1, length, -1)
-        lstm_filters.set_layers(rnn, ways, inputs, None, products)
-        given = rnn(inputs)[0]
+        lstm_filters.set_layers(rnn, cells, inputs, None, products)
+        outputs = rnn(inputs)[0]
     product = x[:, None, :1] * waves
-    assert unexplained(product, given) < 0.02
+    assert unexplained(product, outputs) < 0.02
     assert unexplained(product, waves) > 0.5
 
 
-def unexplained(asked, given):
-    """The share of asked (W, L, C) that is not linear in given (W, L, H), without the first and the last frame: there,
-    one of the directions has nothing to multiply."""
-    asked, given = (each[:, 1:-1].flatten(0, 1).double() for each in (asked, given))
-    given = torch.cat((given, torch.ones(len(given), 1)), dim=1)
-    found = given @ torch.linalg.lstsq(given, asked, driver="gelsd").solution
-    return float((found - asked).square().mean() / asked.square().mean())
+def unexplained(target, outputs):
+    """The share of target (W, L, C) that is not linear in outputs (W, L, H), without the first and the last frame:
+    there, one of the directions has nothing to multiply."""
+    target, outputs = (values[:, 1:-1].flatten(0, 1).double() for values in (target, outputs))
+    outputs = torch.cat((outputs, torch.ones(len(outputs), 1)), dim=1)
+    prediction = outputs @ torch.linalg.lstsq(outputs, target, driver="gelsd").solution
+    return float((prediction - target).square().mean() / target.square().mean())
 
 
-def test_dense_layers_keep_what_they_are_given():
+def test_dense_layers_pass_numbers_on():
     generator = torch.Generator().manual_seed(0)
     layers = [torch.nn.Linear(5, 20), torch.nn.Linear(20, 12)]
-    weight, bias, x = torch.randn(4, 5), torch.randn(4), torch.randn(30, 5)
-    expected = x @ weight.T + bias
+    readout = LinearMap(torch.randn(4, 5, generator=generator), torch.randn(4, generator=generator))
+    x = torch.randn(30, 5, generator=generator)
+    expected = readout(x)
     with torch.no_grad():
-        weight, bias = dense_layers.pass_on(layers, weight, bias, generator)
+        readout = dense_layers.pass_on(layers, readout, generator)
         for layer in layers:
             x = torch.relu(layer(x))
-    torch.testing.assert_close(x @ weight.T + bias, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(readout(x), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_a_dense_layer_keeps_some_numbers_and_learns_of_the_others():
+def test_a_dense_layer_passes_some_numbers_on_and_learns_a_function_of_the_others():
     generator = torch.Generator().manual_seed(0)
     layer = torch.nn.Linear(5, 64)
-    weight, bias, x = torch.eye(5), torch.linspace(-1, 1, 5), torch.randn(500, 5, generator=generator)
+    readout, x = LinearMap(torch.eye(5), torch.linspace(-1, 1, 5)), torch.randn(500, 5, generator=generator)
 
-    def asked(inputs):
+    def function(inputs):
         return torch.stack((inputs[:, 0] * inputs[:, 1], inputs[:, 2].abs()), dim=1)
 
     def draw(count):
-        inputs = torch.randn(count, 3, generator=generator) + bias[2:]
-        return inputs, asked(inputs)
+        inputs = torch.randn(count, 3, generator=generator) + readout.bias[2:]
+        return inputs, function(inputs)
 
-    with torch.no_grad(), console.progress(400, "steps") as bar:
-        out, out_bias = dense_layers.learn(layer, weight, bias, 2, draw, torch.ones(2), 400, generator, bar)
-        found = torch.relu(layer(x)) @ out.T + out_bias
-    numbers = x + bias
-    torch.testing.assert_close(found[:, :2], numbers[:, :2], atol=1e-4, rtol=1e-4)
-    expected = asked(numbers[:, 2:])
-    assert float((found[:, 2:] - expected).square().mean()) < 0.05 * float(expected.var())
+    with torch.no_grad():
+        learnt = dense_layers.learn(layer, readout, 2, draw, torch.ones(2), generator, 400)
+        outputs = learnt(torch.relu(layer(x)))
+    numbers = readout(x)
+    torch.testing.assert_close(outputs[:, :2], numbers[:, :2], atol=1e-4, rtol=1e-4)
+    expected = function(numbers[:, 2:])
+    assert float((outputs[:, 2:] - expected).square().mean()) < 0.05 * float(expected.var())

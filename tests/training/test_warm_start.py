@@ -1,12 +1,14 @@
-"""The start that is not noise: what a recording's movements are, and models that know them before they learn."""
+"""The warm start: the motion basis, and models that give the recording's movements before the first step."""
 
 from common.dataset import augment, load_pairs, make_windows
 from common.evaluation import evaluate
 from common.motion import quaternion
 from common.results import weights
+from common.runtime.errors import InputError
+from common.training import warm_start
 from common.training.step import seed_everything
-from common.training.warm_start import motion_basis
-from common.training.warm_start.start import _start_decoder, _start_encoder, deepfake, translation
+from common.training.warm_start import dense_layers, motion_basis, networks, samples
+from common.training.warm_start.ridge import LinearMap, RidgeRegression
 from helpers import plain_training
 from helpers.project import PROJECT, SCRIPTS, load_script
 
@@ -45,72 +47,72 @@ def make(name, recording, changes, turns=True):
 
 def begin(name, nets, windows, generator):
     if name == "vae_rnn":
-        translation(nets["encoder"], nets["decoder"], windows, generator)
+        warm_start.translation(nets["encoder"], nets["decoder"], windows, generator)
     else:
-        deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
+        warm_start.deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
 
 
 def degrees(one, other):
     """Mean angle between poses (..., D)."""
-    one, other = (quaternion.normalise(each.unflatten(-1, (-1, 4))) for each in (one, other))
+    one, other = (quaternion.normalise(poses.unflatten(-1, (-1, 4))) for poses in (one, other))
     return float(torch.rad2deg(2 * quaternion.half_angle(one, other)).mean())
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# movements
+# the motion basis
 
 
 @pytest.fixture(scope="module")
-def moves(recording):
+def basis_and_poses(recording):
     windows = make("vae_rnn", recording, {})[2]
     poses = windows.gather(0, windows.train)
-    return motion_basis.find([poses], [poses.mean((0, 1))], torch.ones(poses.shape[2]), 8), poses
+    return motion_basis.fit([poses], [poses.mean((0, 1))], torch.ones(poses.shape[2]), 8), poses
 
 
-def test_cosines_and_components_are_orthonormal(moves):
-    moves, _ = moves
-    torch.testing.assert_close(moves.cosines @ moves.cosines.T, torch.eye(16), atol=1e-5, rtol=0)
+def test_cosines_and_components_are_orthonormal(basis_and_poses):
+    basis, _ = basis_and_poses
+    torch.testing.assert_close(basis.cosines @ basis.cosines.T, torch.eye(16), atol=1e-5, rtol=0)
     torch.testing.assert_close(
-        moves.components.T @ moves.components, torch.eye(moves.components.shape[1]), atol=1e-4, rtol=0
+        basis.components.T @ basis.components, torch.eye(basis.components.shape[1]), atol=1e-4, rtol=0
     )
 
 
-def test_windows_and_their_coefficients_are_one_another(moves):
-    moves, poses = moves
-    coefficients = moves.coefficients(poses)
-    torch.testing.assert_close(moves.coefficients(moves.windows(coefficients)), coefficients, atol=1e-4, rtol=0)
-    assert degrees(moves.windows(coefficients), poses) < 0.5  # what 16 cosines leave out is small
+def test_windows_and_their_coefficients_are_one_another(basis_and_poses):
+    basis, poses = basis_and_poses
+    coefficients = basis.coefficients(poses)
+    torch.testing.assert_close(basis.coefficients(basis.windows(coefficients)), coefficients, atol=1e-4, rtol=0)
+    assert degrees(basis.windows(coefficients), poses) < 0.5  # what 16 cosines leave out is small
 
 
-def test_a_code_is_the_strongest_of_them(moves):
-    moves, poses = moves
-    variances = moves.coefficients(poses).square().mean(0)
-    torch.testing.assert_close(variances, moves.variances, rtol=1e-3, atol=1e-6)
-    cosine, component = moves.chosen.T
+def test_a_code_is_the_strongest_of_them(basis_and_poses):
+    basis, poses = basis_and_poses
+    variances = basis.coefficients(poses).square().mean(0)
+    torch.testing.assert_close(variances, basis.variances, rtol=1e-3, atol=1e-6)
+    cosine, component = basis.selection.T
     assert sorted(variances.flatten().tolist())[-8:] == pytest.approx(sorted(variances[cosine, component].tolist()))
-    codes = moves.codes(poses)
+    codes = basis.codes(poses)
     assert codes.abs().max() <= motion_basis.LARGEST
     assert float(codes.square().mean(0).sqrt().mean()) == pytest.approx(motion_basis.SPREAD, rel=0.1)
 
 
-def test_no_code_tells_what_is_to_stay_apart(moves):
-    _, poses = moves
-    apart = torch.zeros(poses.shape[2])
-    apart[40:48] = torch.randn(8)
-    weights = torch.linspace(1, 3, len(apart))
-    found = motion_basis.find([poses], [poses.mean((0, 1))], weights, 8, apart)
-    before = found.coefficients(poses)
-    torch.testing.assert_close(found.coefficients(poses + 0.3 * apart), before, atol=1e-3, rtol=0)
-    swings = torch.sin(torch.linspace(0, 6, poses.shape[1]))[:, None] * apart
-    assert float((found.coefficients(poses + 0.3 * swings) - before).abs().max()) > 0.1  # what moves that way counts
+def test_no_code_tells_of_an_excluded_direction(basis_and_poses):
+    _, poses = basis_and_poses
+    excluded = torch.zeros(poses.shape[2])
+    excluded[40:48] = torch.randn(8)
+    weights = torch.linspace(1, 3, len(excluded))
+    basis = motion_basis.fit([poses], [poses.mean((0, 1))], weights, 8, excluded)
+    before = basis.coefficients(poses)
+    torch.testing.assert_close(basis.coefficients(poses + 0.3 * excluded), before, atol=1e-3, rtol=0)
+    swings = torch.sin(torch.linspace(0, 6, poses.shape[1]))[:, None] * excluded
+    assert float((basis.coefficients(poses + 0.3 * swings) - before).abs().max()) > 0.1  # what moves along it counts
 
 
-def test_what_is_drawn_varies_as_the_recording_does(moves):
-    moves, _ = moves
-    drawn = moves.draw(2000, torch.Generator().manual_seed(0))
-    variances = moves.coefficients(drawn).square().mean(0)
-    strong = moves.variances > moves.variances.mean()
-    assert float((variances / (moves.variances + motion_basis.RARE * moves.variances.mean()))[strong].mean()) == (
+def test_what_is_drawn_varies_as_the_recording_does(basis_and_poses):
+    basis, _ = basis_and_poses
+    drawn = basis.draw(2000, torch.Generator().manual_seed(0))
+    variances = basis.coefficients(drawn).square().mean(0)
+    strong = basis.variances > basis.variances.mean()
+    assert float((variances / (basis.variances + motion_basis.RARE * basis.variances.mean()))[strong].mean()) == (
         pytest.approx(1, rel=0.05)
     )
 
@@ -118,19 +120,19 @@ def test_what_is_drawn_varies_as_the_recording_does(moves):
 def test_joints_count_by_what_hangs_from_them():
     offsets = torch.tensor([[0.0, 0, 0], [0, 50, 0], [0, 50, 0]])
     mean = torch.tensor([1.0, 0, 0, 0]).repeat(3)
-    found = motion_basis.joint_weights(mean, offsets, [-1, 0, 1])
+    weights = samples.lever_weights(mean, offsets, [-1, 0, 1])
     levers = torch.tensor([(50**2 + 100**2) / 3, 50**2 / 3, 1.0]).sqrt()
-    torch.testing.assert_close(found, levers.sqrt().repeat_interleave(4))
+    torch.testing.assert_close(weights, levers.sqrt().repeat_interleave(4))
 
 
 def test_a_regression_in_parts_is_that_of_the_whole():
     inputs, outputs = torch.randn(60, 4), torch.randn(60, 3)
-    whole, parts = motion_basis.Regression(), motion_basis.Regression()
+    whole, parts = RidgeRegression(), RidgeRegression()
     whole.add(inputs, outputs)
     for first in range(0, 60, 20):
         parts.add(inputs[first : first + 20], outputs[first : first + 20])
-    for got, expected in zip(parts.solve(0.1), whole.solve(0.1), strict=True):
-        torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
+    for of_parts, of_whole in zip(parts.solve(0.1), whole.solve(0.1), strict=True):
+        torch.testing.assert_close(of_parts, of_whole, atol=1e-5, rtol=0)
     slope, constant = whole.solve(0.0)
     with_ones = torch.cat((inputs, torch.ones(60, 1)), dim=1)
     expected = torch.linalg.lstsq(with_ones, outputs).solution
@@ -142,30 +144,76 @@ def test_a_regression_in_parts_is_that_of_the_whole():
 
 
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)
-def test_an_encoder_gives_the_codes_of_the_movements(changes, recording):
+def test_an_encoder_gives_the_codes_of_movements(changes, recording):
     _, nets, windows, generator = make("vae_rnn", recording, changes)
-    seen = motion_basis.sample(windows, generator)[0]
-    moves = motion_basis.find([seen], [seen.mean((0, 1))], torch.ones(seen.shape[2]), 8)
-    _start_encoder(nets["encoder"], moves, lambda part: torch.atanh(moves.codes(part)), seen, generator)
+    encoder, source = nets["encoder"], samples.sample_movements(windows, 0, generator)
+    basis = motion_basis.fit([source], [source.mean((0, 1))], torch.ones(source.shape[2]), 8)
     held_out = windows.gather(0, windows.test)
     with torch.no_grad():
-        found, expected = torch.tanh(nets["encoder"](held_out)[0]), moves.codes(held_out)
-    assert float((found - expected).square().mean().sqrt()) < 0.25 * float(expected.std())
+        networks.set_encoder_lstm(encoder, basis, samples.pick(source, 100, generator))
+        readout = networks.fit_encoder_readout(
+            encoder, lambda part: torch.atanh(basis.codes(part)), lambda count: samples.pick(source, count, generator)
+        )
+        readout = dense_layers.pass_on(encoder.dense_layers.values(), readout, generator)
+        networks.set_encoder_heads(encoder, readout)
+        codes, expected = torch.tanh(encoder(held_out)[0]), basis.codes(held_out)
+    assert float((codes - expected).square().mean().sqrt()) < 0.25 * float(expected.std())
 
 
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_a_decoder_gives_the_windows_of_codes(changes, recording):
     _, nets, windows, generator = make("vae_rnn", recording, changes)
-    seen = motion_basis.sample(windows, generator)[0]
-    moves = motion_basis.find([seen], [seen.mean((0, 1))], torch.ones(seen.shape[2]), 8)
-    way = slope, constant = motion_basis.own_way(moves.codes, moves, seen, generator)
-    _start_decoder(nets["decoder"], moves, way, moves.codes(seen)[:300], generator)
-    codes = moves.codes(windows.gather(0, windows.test))
-    expected = moves.windows((codes @ slope.T + constant).unflatten(1, moves.variances.shape))
+    decoder, source = nets["decoder"], samples.sample_movements(windows, 0, generator)
+    basis = motion_basis.fit([source], [source.mean((0, 1))], torch.ones(source.shape[2]), 8)
+    synthesis, shape = basis.decoding(basis.codes, source, generator), basis.variances.shape
+
+    def windows_of(codes):
+        return basis.windows(synthesis(codes).unflatten(1, shape))
+
+    codes = basis.codes(windows.gather(0, windows.test))
     with torch.no_grad():
-        found = nets["decoder"](codes)
-    mean = moves.mean.expand_as(found)
-    assert degrees(found, expected) < 0.15 * degrees(mean, expected)
+        readout = LinearMap(torch.eye(8), torch.zeros(8))
+        readout = dense_layers.pass_on(decoder.dense_layers.values(), readout, generator)
+        x = networks.run_dense(decoder, basis.codes(source)[:300])
+        networks.set_decoder_lstm(decoder, readout, synthesis, shape, x)
+        networks.set_decoder_final(decoder, x, windows_of(readout(x)))
+        decoded = decoder(codes)
+    expected = windows_of(codes)
+    assert degrees(decoded, expected) < 0.15 * degrees(basis.mean.expand_as(decoded), expected)
+
+
+class GRUEncoder(torch.nn.Module):
+    """What a user may try instead of the LSTM."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn_layers = torch.nn.ModuleDict({"encoder_rnn_0": torch.nn.GRU(4, 8, batch_first=True)})
+        self.dense_layers = torch.nn.ModuleDict({"encoder_dense_0": torch.nn.Linear(8, 8)})
+        self.fc_mu = self.fc_std = torch.nn.Linear(8, 8)
+
+
+def without_dense_layers(nets):
+    nets["encoder"].dense_layers.clear()
+
+
+def with_two_final_layers(nets):
+    nets["decoder"].final_layers["another"] = torch.nn.Linear(2, 2)
+
+
+def with_a_gru(nets):
+    nets["encoder"] = GRUEncoder()
+
+
+def with_another_head(nets):
+    nets["encoder"].fc_std = torch.nn.Identity()
+
+
+@pytest.mark.parametrize("change", [without_dense_layers, with_two_final_layers, with_a_gru, with_another_head])
+def test_other_models_than_the_shipped_ones_are_refused(change, recording):
+    _, nets, windows, generator = make("vae_rnn", recording, {})
+    change(nets)
+    with pytest.raises(InputError, match='Set initial_weights = "noise"'):
+        begin("vae_rnn", nets, windows, generator)
 
 
 @pytest.mark.parametrize("turns", [False, True])
@@ -206,9 +254,9 @@ def test_a_real_time_tool_loads_the_started_models(name, recording, tmp_path):
     poses = windows.gather(0, windows.test[:5])
     decoder = list(plain)[1]
     with torch.no_grad():
-        mine, theirs = nets["encoder"](poses)[0], plain["encoder"](poses)[0]
-        torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-3)
-        torch.testing.assert_close(nets[decoder](mine), plain[decoder](mine), atol=1e-4, rtol=1e-3)
+        ours, reference = nets["encoder"](poses)[0], plain["encoder"](poses)[0]
+        torch.testing.assert_close(ours, reference, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(nets[decoder](ours), plain[decoder](ours), atol=1e-4, rtol=1e-3)
 
 
 def test_two_starts_are_the_same(recording):
@@ -246,9 +294,9 @@ def test_dancers_who_stand_still_are_no_trouble(name, recording):
     begin(name, nets, windows, generator)
     with torch.no_grad():
         for dancer, decoder in enumerate(list(nets.values())[1:]):
-            found = decoder(torch.tanh(nets["encoder"](windows.gather(dancer, windows.test[:3]))[0]))
-            asked = windows.gather(1 if name == "vae_rnn" else dancer, windows.test[:3])
-            assert degrees(found, asked) < 1
+            prediction = decoder(torch.tanh(nets["encoder"](windows.gather(dancer, windows.test[:3]))[0]))
+            recorded = windows.gather(1 if name == "vae_rnn" else dancer, windows.test[:3])
+            assert degrees(prediction, recorded) < 1
 
 
 def test_a_translation_turns_with_the_duet(recording):
@@ -259,8 +307,8 @@ def test_a_translation_turns_with_the_duet(recording):
     chance[:, 2], chance[:, 3] = 1, -1
     with torch.no_grad():
         here, there = (
-            nets["decoder"](torch.tanh(nets["encoder"](windows.gather(0, windows.test, each))[0]))
-            for each in (None, chance)
+            nets["decoder"](torch.tanh(nets["encoder"](windows.gather(0, windows.test, draws))[0]))
+            for draws in (None, chance)
         )
     turned = windows.changes(1, quaternion.normalise(here.unflatten(-1, (-1, 4))).flatten(2), chance)
     hips = slice(0, 4)

@@ -1,0 +1,82 @@
+"""Which training windows the regressions learn from. All that the warm start asks of windows and augmentation is here.
+
+Shapes: W windows, L frames of a window, J joints, D pose_dim.
+"""
+
+import math
+
+from common.dataset import augment
+from common.motion import kinematics, quaternion
+
+import torch
+
+MOVEMENTS = 600  # windows at most that tell how a dancer moves, evenly spaced
+TURNED = 2  # augmented copies of each
+PAIRS = 600  # that tell what dancer 2 does when dancer 1 moves so
+
+
+def sample_movements(windows, dancer, generator):
+    """Training windows of a dancer (W, L, D), each followed by its augmented copies."""
+    return _sample(windows, dancer, _evenly_spaced(windows.train, MOVEMENTS), generator, heading=True)
+
+
+def draw_movements(windows, dancers, count, generator):
+    """Random training windows (count, L, D), as many of each dancer, recorded and augmented ones.
+
+    Drawn anew for every block, they cost little memory.
+    """
+    share, blocks = count // len(dancers), []
+    for dancer in dancers:
+        starts = pick(windows.train.cpu(), share, generator).to(windows.train.device)
+        blocks.append(pick(_sample(windows, dancer, starts, generator, heading=True), share, generator))
+    return torch.cat(blocks)
+
+
+def sample_pairs(windows, generator):
+    """Training windows of dancer 1 and dancer 2 (W, L, D) in order of time, and their first frames in the recording
+    (W,). None is turned, but each may be followed by its mirror image."""
+    starts = _evenly_spaced(windows.train, PAIRS)
+    source, target = (_sample(windows, dancer, starts, generator, heading=False) for dancer in (0, 1))
+    return source, target, starts.cpu().repeat_interleave(len(source) // len(starts))
+
+
+def _sample(windows, dancer, starts, generator, heading):
+    """Windows by their first frames (W,), each followed by augmented ones: turned, if `heading`, and mirrored."""
+    augmentation = windows.augmentation
+    turns, mirrors = (augmentation.turns and heading, augmentation.mirrors) if augmentation else (False, False)
+    windows_by_copy = [windows.gather(dancer, starts).cpu()]
+    for _ in range(TURNED if turns else int(mirrors)):
+        draws = torch.randn(len(starts), augment.Augmentation.DRAWS, generator=generator)
+        draws[:, 2:] = draws[:, 2:].abs()  # which leaves no window as it is
+        if not heading:
+            draws[:, 2] = -1
+        windows_by_copy.append(windows.gather(dancer, starts, draws.to(starts.device)).cpu())
+    return torch.stack(windows_by_copy, dim=1).flatten(0, 1)
+
+
+def _evenly_spaced(starts, count):
+    return starts[:: math.ceil(len(starts) / count)]
+
+
+def joint_weights(windows, dancer, poses):
+    """How much each joint of a dancer counts, (D,): the square root of its lever, which is the root mean square
+    distance from it to all joints below it, at least 1 cm, in the mean of poses (W, L, D)."""
+    return lever_weights(poses.mean((0, 1)), windows.offsets[dancer][0].cpu(), windows.parents[dancer])
+
+
+def lever_weights(mean, offsets, parents):
+    """The same of a mean pose (D,) with bones (J, 3) -> (D,)."""
+    pos = kinematics.joint_positions(quaternion.normalise(mean.unflatten(0, (-1, 4))), offsets, parents)
+    squares = torch.zeros(len(parents))
+    for joint in range(len(parents)):
+        above = int(parents[joint])
+        while above >= 0:
+            squares[above] += (pos[joint] - pos[above]).square().sum()
+            above = int(parents[above])
+    levers = (squares / len(parents)).sqrt().clamp_min(1.0)
+    return levers.sqrt().repeat_interleave(4)
+
+
+def pick(rows, count, generator):
+    """Random rows (count, ...) of (W, ...)."""
+    return rows[torch.randint(len(rows), (count,), generator=generator)]
