@@ -245,11 +245,12 @@ def main():
             with runtime.console.stage(f"train on {runtime.devices.describe(where)}"), run.interruptible():
                 train(nets, windows, joint_weights, evaluator, run, page)
         runtime.parallel.leave()  # from here on there is one process
+        epoch = run.use_best(nets)
+        with run.writing(last=True):
+            results.save_realtime(run.folder, nets, duet, __file__, export_onnx)
         if run.stop.clips:
             with runtime.console.stage("export"):
-                epoch = run.use_best(nets)
                 run.export(make_clips(nets, duet, solos, epoch), export_formats, fbx_backend, export_root_motion)
-                results.save_realtime(run.folder, nets, duet, __file__, export_onnx)
             with runtime.console.stage("measure"):
                 page.finish(conversions(nets), epoch)
         run.end()

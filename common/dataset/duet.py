@@ -8,6 +8,7 @@ import typing
 from pathlib import Path
 
 from common.dataset.pairs import load_pairs
+from common.dataset.take_findings import check_takes
 from common.mocap import cut
 from common.motion import quaternion
 
@@ -58,6 +59,7 @@ class Duet:
         self.fps, self.up_axis = pairs[0][0].fps, pairs[0][0].up_axis
         self.skeletons = [take.skeleton for take in pairs[0]]
         self.pose_dims = [4 * skeleton.joint_count for skeleton in self.skeletons]
+        self.findings = []  # of check_takes, where the takes were checked
         self.stretches, first = [], 0
         for pair, pair_ranges in enumerate(ranges):
             for start, end in pair_ranges:
@@ -190,6 +192,8 @@ def windows_at(frames, starts, sequence_length):
 
 
 def load_duet(folder, files, frame_ranges, held_out_share, *settings, **options):
-    """Read the pairs of takes that a script names as a Duet; what else is given goes to `pairs.load_pairs`, whose
-    errors these are."""
-    return Duet(*load_pairs(folder, files, frame_ranges, *settings, **options), held_out_share)
+    """Read the pairs of takes that a script names as a Duet, and say what in them is no dance; what else is given goes
+    to `pairs.load_pairs`, whose errors these are."""
+    duet = Duet(*load_pairs(folder, files, frame_ranges, *settings, **options), held_out_share)
+    duet.findings = check_takes(duet.pairs, duet.ranges)
+    return duet

@@ -22,6 +22,12 @@ def read(folder):
     problems = []
     config = _json(folder / "config.json", problems)
     run = _json(folder / "histories" / "run.json", problems)
+    for finding in _list(run.get("findings")):
+        if isinstance(finding, dict):
+            first, end = _number(finding.get("start")), _number(finding.get("end"))
+            if first is not None and end is not None:
+                where = f"{_text(finding.get('file'))}, frames {first:g} to {end - 1:g}"
+                problems.append(f"{where}: {_text(finding.get('text'))}.")
     return {
         "written": time.strftime("%Y-%m-%d %H:%M"),
         "folder": str(folder.absolute()),

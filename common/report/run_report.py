@@ -31,6 +31,7 @@ class RunReport:
             "machine": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
             "torch": torch.__version__,
+            "findings": duet.findings,
             "takes": [[_describe(take) for take in pair] for pair in duet.pairs],
         }
         self.told = self.without_model = False  # what is said once

@@ -105,7 +105,10 @@ RATE = Rule(lambda v: _is_number(v) and 1 <= v <= 10_000, "a number from 1 to 10
 SCALE = Rule(
     lambda v: POSITIVE.fits(v) or _is_pair(v, POSITIVE.fits), "a number above 0, or one for each dancer, as [1.0, 2.54]"
 )
-OFFSETS = Rule(lambda v: _is_list(v, _is_whole), "for each pair of files a whole number of frames, as [0]")
+OFFSETS = Rule(
+    lambda v: _is_list(v, lambda frames: frames is None or _is_whole(frames)),
+    "for each pair of files a whole number of frames, or None, as [0]",
+)
 
 # every constant of the scripts: what it may be, whether it may change when a run goes on, and what the page calls it
 TABLE = {

@@ -17,8 +17,9 @@ RESPONSES = 1000  # windows that the basis of these is fitted to
 TEACHING = 6  # times as many teach the decoder's dense layer
 
 
+@torch.no_grad()
 def deepfake(nets, windows, generator):
-    """Set the "encoder" of both dancers and "decoder1" and "decoder2", by a dataset.windows.Windows and a random generator.
+    """Set the "encoder" of both dancers, "decoder1" and "decoder2", by a dataset.windows.Windows and a generator.
 
     The latent code is the strongest coefficients of both dancers' movements in one basis. Each decoder gives what its
     dancer most likely moves, given these. How the mean poses differ is not in the code; where the body is turned to is,
