@@ -229,14 +229,15 @@ def configure(namespace, arguments, script_path, description):
     constants = constants_of(namespace, script_path)
     if any(argument in ("-h", "--help") for argument in arguments):
         print(description, "\nConstants, each to be set as --name=value:", sep="\n")
-        _print_settings(constants, {})
+        _print_settings(constants)
         raise SystemExit(0)
     overrides = dict(_parse_override(argument, constants) for argument in arguments)
     for name, value in (constants | overrides).items():
         check(name, value)
-    console.line("--- settings")
-    _print_settings(constants | overrides, overrides)
-    console.line("")
+    if overrides:
+        console.line("--- settings from the command line; all of them are in config.json of the results folder")
+        _print_settings(overrides)
+        console.line("")
     script_folder = Path(script_path).resolve().parent
     for name in overrides.keys() & set(PATHS):
         if overrides[name] is not None and Path.cwd() != script_folder:
@@ -292,7 +293,7 @@ def _parse_value(text, is_text):
         return text
 
 
-def _print_settings(config, overrides):
+def _print_settings(config):
     width = max(len(name) for name in config)
     for name, value in config.items():
-        console.line(f"{name:{width}} = {value!r}{'  <- command line' if name in overrides else ''}")
+        console.line(f"{name:{width}} = {value!r}")

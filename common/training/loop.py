@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 PROBES = 8  # batches that tell the layer-wise learning rates
+SLOW = 3.0  # times the fastest epoch
 CHECK_AFTER = 50  # steps, on devices that would have to wait for a look at the losses
 
 
@@ -82,6 +83,7 @@ class Loop:
         self.epoch, self.batch, self.train_losses = 0, 0, Means()
         self.epoch_start = None  # the generator's state, which decides the order of the windows
         self.stopped, self.bar, self.began = False, None, 0.0
+        self.fastest, self.noted = math.inf, False  # seconds of an epoch; whether a slow one was noted
         self.window = None  # the first one of the last batch
         self.recent = collections.deque(maxlen=CHECK_AFTER)  # (first window of a batch, losses), not yet looked at
 
@@ -92,6 +94,18 @@ class Loop:
             while self.epoch < epochs and not self.stopped:
                 self.began = time.perf_counter()
                 yield self.epoch
+                self._note_slowness(self.seconds())
+
+    def _note_slowness(self, seconds):
+        """Say once where an epoch takes far longer than another one did: the threads of a step wait for each other."""
+        self.fastest = min(self.fastest, seconds)
+        if seconds > SLOW * self.fastest and not self.noted and self.device.type == "cpu":
+            self.noted = True
+            console.note(
+                f"this epoch took {seconds / self.fastest:.1f} times as long as the fastest one: other programs use "
+                f"the processor. Close them, or leave them a core: set the environment variable OMP_NUM_THREADS to "
+                f"fewer threads than there are cores."
+            )
 
     def seconds(self):
         """How long this epoch has taken so far."""

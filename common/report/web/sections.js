@@ -18,11 +18,14 @@
     const chart = (title, about, series, more = {}) =>
       report.lineChart({ title, about, x: epochs, xName: "epoch", series, ...more });
     const curve = (column, name, colour, dashed = false) => ({ name, values: columns[column] || [], colour, dashed });
+    const known = ["ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld"];
+    const added = Object.keys(columns).filter((name) => name.startsWith("ae ") && !known.includes(name));
+    const others = added.map((name, place) => curve(name, name.slice(3), 2 + place, true));
     return element("div", { class: "pair" },
       chart("Loss", "the whole, lower is better", [curve("ae train", "training", 0), curve("ae test", "held out", 1)], { log: true }),
       chart("Its parts in training", "before they are weighted", [
         curve("ae pos", "position (cm)", 1), curve("ae quat", "rotation (rad)", 0),
-        curve("ae norm", "unit length", 2), curve("ae kld", "KL", 3, true)], { log: true }),
+        curve("ae norm", "unit length", 2), curve("ae kld", "KL", 3, true), ...others], { log: true }),
       chart("Held out: rotation", "how far moving joints are off, in degrees", [curve("held out degrees", "model", 1)],
         { unit: "°", lines: levels("°") }),
       chart("Held out: position", "how far they are off, in centimetres", [curve("held out cm", "model", 1)],
