@@ -219,15 +219,13 @@ def main():
     here, where = Path(__file__).resolve().parent, runtime.devices.start(device)
 
     with runtime.console.stage("load"):
+        reading = mocap_pos_scale, mocap_fps, mocap_up_axis, mocap_take, fbx_backend
         duet = dataset.load_duet(
-            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, test_percentage, mocap_pos_scale, mocap_fps,
-            mocap_up_axis, mocap_take, fbx_backend, mocap_resample_fps, mocap_frame_offsets, shared_encoder=True,
+            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, test_percentage, *reading,
+            mocap_resample_fps, mocap_frame_offsets, shared_encoder=True,
         )  # fmt: skip
+        solos = dataset.load_solos(here / mocap_file_path, apply_files, duet, [0, 1], sequence_length, *reading)
         joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
-        solos = dataset.load_solos(
-            here / mocap_file_path, apply_files, duet, [0, 1], sequence_length, mocap_pos_scale, mocap_fps,
-            mocap_up_axis, mocap_take, fbx_backend,
-        )  # fmt: skip
 
     with runtime.console.stage("segment"):
         run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
@@ -246,8 +244,7 @@ def main():
                 train(nets, windows, joint_weights, evaluator, run, page)
         runtime.parallel.leave()  # from here on there is one process
         epoch = run.use_best(nets)
-        with run.writing(last=True):
-            results.save_realtime(run.folder, nets, duet, __file__, export_onnx)
+        run.save_realtime(nets, duet, export_onnx)
         if run.stop.clips:
             with runtime.console.stage("export"):
                 run.export(make_clips(nets, duet, solos, epoch), export_formats, fbx_backend, export_root_motion)

@@ -2,8 +2,7 @@
 
 from common.results.clips import export_clips
 from common.results.preview import Preview
-from common.results.realtime import save_realtime
 from common.results.run import Run
 from common.results.weights import save_weights
 
-__all__ = ["Preview", "Run", "export_clips", "save_realtime", "save_weights"]
+__all__ = ["Preview", "Run", "export_clips", "save_weights"]

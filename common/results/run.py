@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from common.mocap import export_endings
-from common.results import checkpoint, folder, onnx, weights
+from common.results import checkpoint, folder, onnx, realtime, weights
 from common.results.clips import export_clips
 from common.results.history import History
 from common.results.preview import Preview
@@ -150,6 +150,11 @@ class Run:
             return len(self.history)
         console.line(f"the best weights are those after epoch {self.best.epoch}: what follows is made with them")
         return self.best.epoch
+
+    def save_realtime(self, nets, duet, export_onnx):
+        """Write what a live client needs of the nets and the Duet, also where the training was stopped."""
+        with self.writing(last=True):
+            realtime.save_realtime(self.folder, nets, duet, self.script, export_onnx)
 
     def export(self, clips, formats, fbx_backend, root_motion):
         """Write clips (name, Mocap), any iterable of them, as GIF and as motion files of the formats asked for, or of
