@@ -146,7 +146,8 @@ def train(nets, windows, joint_weights, evaluator, run, page):
         return losses
 
     if run.best.epoch is None:
-        run.best.offer(nets, 0, test(nets, windows, joint_weights, loop, 0.0)[1], 0.0)
+        _, validation_losses = test(nets, windows, joint_weights, loop, 0.0)
+        run.best.offer(nets, 0, {} if loop.stopped else validation_losses, 0.0)
     for epoch in loop.epochs(epochs):
         optimiser.set_epoch(epoch)
         kld_cycle = kld_scale_cycle_duration, kld_scale_min_const_duration, kld_scale_max_const_duration
@@ -191,7 +192,7 @@ def save(nets, optimiser, loop, run, page, last=False):
     if save_history:
         with run.writing(last):
             run.history.save(run.folder / "histories", epochs)
-    if loop.batch == 0:  # an epoch that was stopped within has nothing new to show
+    if loop.batch == 0 and not loop.stopped:  # what was stopped within an epoch has nothing new to show
         page.refresh(conversions(nets), len(run.history), last)
 
 
@@ -234,7 +235,8 @@ def main():
     with runtime.console.stage("segment"):
         run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
         nets = make_models(duet.pose_dims)
-        windows = dataset.Windows(duet, [1], sequence_length, sequence_offset, where, augment_heading, augment_mirror)
+        augmentation = augment_heading, augment_mirror
+        windows = dataset.Windows(duet, [1], sequence_length, sequence_offset, where, *augmentation)
         evaluator = evaluation.Evaluation(duet, sequence_length, keep_best)
 
     files = [here / encoder_weights_file, here / decoder_weights_file]

@@ -41,16 +41,24 @@ def files_in(folder):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_leaves_every_result(name, tiny, duet):
-    tiny |= {"export_hold_feet": False, "initial_weights": "regression"}
+    tiny |= {"export_hold_feet": False, "initial_weights": "regression", "keep_best": False}
     done = start_script(name, tiny, cwd=duet)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
     weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
     anims += [f"anims/preview_epoch_{epoch}.gif" for epoch in (1, 2)]
-    endings = {"history_2": ("csv", "png"), "metrics_2": ("csv", "json"), "latent_2": ("npz",), "run": ("json",)}
+    endings = {
+        "history_2": ("csv", "png"),
+        "metrics_2": ("csv", "json"),
+        "latent_2": ("npz",),
+        "model_2": ("npz",),
+        "run": ("json",),
+    }
     histories = [f"histories/{file}.{ending}" for file, its in endings.items() for ending in its]
     kept = ["config.json", "report.html", "weights/checkpoint"]
+    kit = ["client_settings.txt", "dancer1.bvh", "dancer2.bvh", "model.json", *(f"{net}_weights" for net in NETS[name])]
+    kept += [f"realtime/{file}" for file in kit]
     (duet / "results/.lock").unlink(missing_ok=True)  # which some versions of filelock leave
     assert files_in(duet / "results") == sorted([*anims, *histories, *kept, *weights])
 
@@ -177,7 +185,7 @@ def test_switches_leave_files_out(name, tiny, duet, monkeypatch):
     off = {"save_weights": False, "save_history": False, "export_formats": ["bvh"], "test_percentage": 0}
     assert run_here(name, tiny | off, monkeypatch) == 0
     left = files_in(duet / "results")
-    always = ["latent_2.npz", "metrics_2.csv", "metrics_2.json", "run.json"]
+    always = ["latent_2.npz", "metrics_2.csv", "metrics_2.json", "model_2.npz", "run.json"]
     kept = [*(f"histories/{file}" for file in always), "weights/checkpoint"]
     assert [path for path in left if path.startswith(("weights", "histories"))] == kept
 

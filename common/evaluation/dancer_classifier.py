@@ -102,7 +102,7 @@ class Classifier:
 def figures(dancers, held_out, training, conversions, whole):
     """What shows whether the deepfake is one, as metrics.figure each; None where there is nothing to learn from.
 
-    `held_out` and `training` are recorded.Windows, `whole` the stretches of generated motion.
+    `held_out` and `training` are baselines.RecordedWindows, `whole` the stretches of generated motion.
     """
     joints = _joints(dancers)
     if not joints or not len(held_out) or not len(training):

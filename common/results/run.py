@@ -86,15 +86,13 @@ class Run:
 
     @contextlib.contextmanager
     def opened(self, nets):
-        """Hold the results folder. Raises OSError at the end where a file that is needed could not be written."""
+        """Hold the results folder, with this run's settings in it."""
         with folder.open_folder(self.folder, self.script, self.config["resume"]):
             if parallel.rank() == 0:
                 settings.save_config(self.config, self.script, self.folder / "config.json")
                 if self.loaded:
                     weights.keep_weights(nets, self.loaded, self.folder / "weights")
             yield self
-            if self.failed:
-                raise self.failed
 
     # -----------------------------------------------------------------------------------------------------------------
     # while it trains
@@ -163,6 +161,9 @@ class Run:
         export_clips(clips, self.folder / "anims", endings, fbx_backend, self.view, root_motion)
 
     def end(self):
-        """Say where everything is. Raises StoppedError where the user has asked for the end."""
+        """Say where everything is. Raises OSError where a needed file could not be written, or StoppedError where
+        the user has asked for the end."""
         console.line(f"All results are in {self.folder}")
+        if self.failed:
+            raise self.failed
         self.stop.end(len(self.history), self.config["epochs"])

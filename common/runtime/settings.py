@@ -224,7 +224,7 @@ def configure(namespace, arguments, script_path, description):
     """Apply `--name=value` arguments to the constants in a script's globals() and check them all.
 
     Sets them in the namespace, prints them and returns them as a dict; `--help` prints the description and ends the
-    script.     Raises InputError naming the constant, what was found and what was expected.
+    script. Raises InputError naming the constant, what was found and what was expected.
     """
     constants = constants_of(namespace, script_path)
     if any(argument in ("-h", "--help") for argument in arguments):

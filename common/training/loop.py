@@ -37,7 +37,7 @@ def check_finite(losses):
     that would have to wait for the answer, the Loop looks a few steps later."""
     stacked = torch.stack(list(losses.values()))
     if stacked.device.type == "cpu" and not torch.isfinite(stacked).all():
-        raise NotFiniteError(losses)
+        raise NotFiniteError({name: loss.detach() for name, loss in losses.items()})
 
 
 def seed_everything(seed):

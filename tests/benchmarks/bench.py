@@ -21,10 +21,7 @@ PROJECT = FOLDER.parents[1]
 RECORDINGS = PROJECT.parent / "shared" / "data" / "duets"
 sys.path[:0] = [str(FOLDER.parent), str(PROJECT)]
 
-from common.dataset import (
-    make_windows,
-    poses_of,
-)
+from common.dataset import Duet, Windows
 from common.mocap import (
     Mocap,
     Skeleton,
@@ -132,7 +129,7 @@ def take_turns(workers, rounds):
 
 def training_steps(takes, options):
     row("training step, batch 16, median (least) of ms", "plain", "ours", "ratio", "bfloat16", "ratio")
-    half = devices.pick_precision("bfloat16", torch.device(options.device))
+    half = devices.has_bfloat16(torch.device(options.device))
     for name in SCRIPTS:
         kinds = [("plain", "float32"), ("ours", "float32")] + [("ours", "bfloat16")] * half
         workers = [Worker(way, name, precision, options.device, "16", *takes) for way, precision in kinds]
@@ -272,12 +269,12 @@ def waiting(takes):
         timed(f"  load an FBX of {large.stat().st_size / 1e6:.0f} MB", lambda: load_mocap(large))
         ranges = [[(0, loaded[0].frame_count)]]
         cpu = devices.pick_device("cpu")
-        timed("  dataset", lambda: make_windows([loaded], ranges, [0, 1], 64, 2, 0.2, cpu))
+        timed("  dataset", lambda: Windows(Duet([loaded], ranges, 0.2), [0, 1], 64, 2, cpu))
         nets = load_script("vae_rnn").make_models([4 * take.skeleton.joint_count for take in loaded])
         clip = cut(loaded[0], 0, 1000)
 
         def predict():
-            codes = generate.encode(nets["encoder"], poses_of(clip), 64)
+            codes = generate.encode_clip(nets["encoder"], clip, 64)
             return generate.decode(nets["decoder"], codes, clip.frame_count)
 
         timed("  predict 1000 frames", predict)
@@ -369,7 +366,7 @@ def train_for(hours):
     device = devices.pick_device("cpu")
     script = load_script("vae_rnn_deepfake")
     ranges = [[(0, takes[0].frame_count)]]
-    steps = step_worker.our_steps(script, "vae_rnn_deepfake", [takes], ranges, device, 16, False)
+    steps = step_worker.our_steps(script, "vae_rnn_deepfake", Duet([takes], ranges, 0.2), device, 16, "float32")
     seconds = []
     for _ in range(12):
         start = time.perf_counter()

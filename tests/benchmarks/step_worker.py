@@ -19,17 +19,9 @@ except ImportError:
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
-from common.dataset import (
-    augment,
-    load_pairs,
-    make_windows,
-    split_into_batches,
-)
-from common.runtime import devices
-from common.training.step import (
-    Step,
-    seed_everything,
-)
+from common.dataset import Duet, Windows, load_pairs
+from common.runtime import devices, interrupt
+from common.training import Loop, check_finite, make_optimiser, seed_everything
 from helpers import plain_training
 from helpers.project import load_script
 
@@ -42,7 +34,7 @@ def main():
     device = torch.device(where) if way == "plain" else devices.pick_device(where)
     pairs, ranges = load_pairs(Path(), [files], [[[10, -1]]], 1.0, None, None)
     make = plain_steps if way == "plain" else our_steps
-    steps = make(script, name, pairs, ranges, device, int(batch_size), precision == "bfloat16")
+    steps = make(script, name, Duet(pairs, ranges, 0.2), device, int(batch_size), precision)
     for line in sys.stdin:
         times = []
         for _ in range(int(line)):
@@ -61,48 +53,53 @@ def peak_megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def pose_dims(pairs):
-    return [4 * take.skeleton.joint_count for take in pairs[0]]
-
-
-def our_steps(script, name, pairs, ranges, device, batch_size, bfloat16):
+def our_steps(script, name, duet, device, batch_size, precision):
     """Every step as the script does it."""
     generator = seed_everything(0)
     targets = [1] if name == "vae_rnn" else [0, 1]
-    windows = make_windows(pairs, ranges, targets, script.sequence_length, 2, 0.2, device)
-    windows.changes = augment.Augmentation(windows, script.augment_heading, script.augment_mirror)
-    nets = {key: net.to(device) for key, net in script.make_models(pose_dims(pairs)).items()}
-    weights = torch.ones(pairs[0][1].skeleton.joint_count, device=device)
+    augmentation = script.augment_heading, script.augment_mirror
+    windows = Windows(duet, targets, script.sequence_length, 2, device, *augmentation)
+    nets = {key: net.to(device) for key, net in script.make_models(duet.pose_dims).items()}
+    weights = torch.ones(duet.skeletons[1].joint_count, device=device)
+    shape = (script.latent_dim,) if name == "vae_rnn" else (2, script.latent_dim)
+    optimiser = make_optimiser(nets, script.ae_learning_rate, script.schedule)
+    loop = Loop(windows, batch_size, generator, interrupt.Stop())
+    number_format, kld_scale = devices.precision(precision, device), loop.scalar(0.05)
 
-    def compute(nets, batch, noise, kld_scale):
-        return script.compute_losses(nets, batch, noise, kld_scale, windows, weights)
+    @loop.step
+    def train_step(dancer1, dancer2, noise, kld_scale, share):
+        with number_format:
+            losses = script.compute_losses(nets, dancer1, dancer2, noise, kld_scale, weights)
+        check_finite(losses)
+        optimiser.zero_grad()
+        (losses["total"] * share).backward()
+        optimiser.step()
+        return losses
 
-    codes = script.latent_dim if name == "vae_rnn" else 2 * script.latent_dim
-    step = Step(nets, compute, (codes + augment.DRAWS,), generator, bfloat16)
-    step.set_learning_rate(script.ae_learning_rate)
-    mean = step.running_mean()
-    while True:
-        for batch in split_into_batches(windows.train, batch_size, generator):
+    for _ in loop.epochs(1_000_000):
+        for batch in loop.batches():
             if len(batch) == batch_size:
-                mean.add(*step.train(batch, 0.05))
+                losses = train_step(*windows.draw(batch, *shape), kld_scale, batch.share)
+                loop.train_losses.add(losses, len(batch))
                 yield
+        loop.end_epoch()
 
 
-def plain_steps(script, name, pairs, ranges, device, batch_size, bfloat16):
+def plain_steps(script, name, duet, device, batch_size, precision):
     torch.manual_seed(0)
-    windows = make_windows(pairs, ranges, [], script.sequence_length, 2, 0.2, torch.device("cpu"))
+    windows = Windows(duet, [], script.sequence_length, 2, torch.device("cpu"))
     copies = [torch.stack([poses[i : i + script.sequence_length] for i in windows.train]) for poses in windows.poses]
     loader = torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(*copies), batch_size=batch_size, shuffle=True, drop_last=True
     )
     nets = plain_training.make_nets(
-        name, pose_dims(pairs), script.latent_dim, script.sequence_length, 2, 256, True, script.ae_dense_layer_sizes
+        name, duet.pose_dims, script.latent_dim, script.sequence_length, 2, 256, True, script.ae_dense_layer_sizes
     )
     for net in nets.values():
         net.to(device)
     optimiser = torch.optim.Adam([p for net in nets.values() for p in net.parameters()], lr=script.ae_learning_rate)
     offsets = [part.expand(batch_size, -1, -1).to(device) for part in windows.offsets]
-    parents = [take.skeleton.parents for take in pairs[0]]
+    parents = [skeleton.parents for skeleton in duet.skeletons]
     weights = torch.ones(len(parents[1]), device=device)
     shape = (script.latent_dim,) if name == "vae_rnn" else (2, script.latent_dim)
     while True:

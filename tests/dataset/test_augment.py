@@ -3,10 +3,11 @@
 import dataclasses
 import itertools
 
-from common.dataset import augment, make_windows
+from common.dataset import Duet, Windows, augment
 from common.mocap import load_mocap
 from common.motion import kinematics, quaternion
 from common.runtime.errors import InputError
+from common.training.loop import Batch
 from helpers.project import BODY, PROJECT, at_rest, write_body
 
 import numpy as np
@@ -19,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def windows(duet):
     takes = [load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
-    return make_windows([takes], [[(0, 100)]], [0, 1], 8, 2, 0.2, CPU)
+    return Windows(Duet([takes], [[(0, 100)]], 0.2), [0, 1], 8, 2, CPU)
 
 
 def positions(windows, dancer, poses):
@@ -28,7 +29,7 @@ def positions(windows, dancer, poses):
 
 
 def chances(count, turned=1.0, mirrored=-1.0):
-    chance = torch.randn(count, augment.DRAWS, generator=torch.Generator().manual_seed(3))
+    chance = torch.randn(count, augment.Augmentation.DRAWS, generator=torch.Generator().manual_seed(3))
     chance[:, 2], chance[:, 3] = turned, mirrored
     return chance
 
@@ -39,7 +40,7 @@ def test_both_dancers_are_turned_by_the_same_angle(rests, duet):
         for name in ("one", "two"):
             write_body(duet / f"{name}.bvh", body=at_rest(BODY))
     takes = [dataclasses.replace(load_mocap(duet / f"{name}.bvh"), up_axis="Y") for name in ("one", "two")]
-    windows = make_windows([takes], [[(0, 100)]], [0, 1], 8, 2, 0.2, CPU)
+    windows = Windows(Duet([takes], [[(0, 100)]], 0.2), [0, 1], 8, 2, CPU)
     changes = augment.Augmentation(windows, True, False)
     batch = windows.train[:6]
     chance = chances(6)
@@ -66,7 +67,7 @@ def test_turns_are_by_every_angle_and_of_either_sign():
 
 
 def test_windows_are_changed_as_their_chances_have_it(windows):
-    windows.changes = augment.Augmentation(windows, True, True)
+    windows.augmentation = augment.Augmentation(windows, True, True)
     chance = chances(4)
     chance[:, 2] = torch.tensor((-1.0, 1.0, -1.0, 1.0))
     chance[:, 3] = torch.tensor((-1.0, -1.0, 1.0, 1.0))
@@ -74,19 +75,21 @@ def test_windows_are_changed_as_their_chances_have_it(windows):
     plain, changed = windows.gather(0, batch), windows.gather(0, batch, chance)
     assert torch.equal(changed[0], plain[0])
     assert len({tuple(changed[i, 0].tolist()) for i in range(4)} | {tuple(plain[i, 0].tolist()) for i in range(4)}) == 7
-    windows.changes = augment.Augmentation(windows, False, False)
+    windows.augmentation = augment.Augmentation(windows, False, False)
     assert torch.equal(windows.gather(0, batch, chance), plain)
 
 
 @pytest.mark.parametrize("dancer", [0, 1])
 def test_the_target_of_a_changed_window_fits_its_poses(dancer, windows):
-    windows.changes = augment.Augmentation(windows, True, True)
-    target = windows.target(dancer, windows.train[:6], torch.randn(6, augment.DRAWS))
-    assert not torch.equal(target.poses, windows.gather(dancer, windows.train[:6]))
+    windows.augmentation = augment.Augmentation(windows, True, True)
+    batch = Batch(windows.train[:6], torch.Generator().manual_seed(5))
+    *changed, noise = windows.draw(batch, 3)
+    target, recorded = changed[dancer], windows.gather(dancer, windows.train[:6])
+    assert noise.shape == (6, 3)
+    assert not torch.equal(target.poses, recorded)
     expected = positions(windows, dancer, target.poses)
     torch.testing.assert_close(target.pos.unflatten(-1, (-1, 3)), expected, atol=1e-4, rtol=0)
-    plain = windows.target(dancer, windows.train[:6])
-    assert torch.equal(plain.poses, windows.gather(dancer, windows.train[:6]))
+    assert torch.equal(windows.recorded(batch)[dancer].poses, recorded)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

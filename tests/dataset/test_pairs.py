@@ -123,7 +123,7 @@ def test_one_encoder_asks_for_one_rest_pose(tmp_path, capsys):
     put(walk(), tmp_path / "one.bvh")
     put(bone_aligned(walk()), tmp_path / "two.bvh")
     with pytest.raises(InputError, match=r"share one encoder: their rest poses differ") as refused:
-        load(tmp_path, one_encoder=True)
+        load(tmp_path, shared_encoder=True)
     said = str(refused.value)
     assert re.search(r"bone to '\w+' points to \([-\d., ]+\) in .*one\.bvh and to \([-\d., ]+\) in .*two\.bvh", said)
     assert "90 degrees apart" in said or "180 degrees apart" in said
@@ -137,10 +137,10 @@ def test_one_encoder_asks_for_one_rest_pose(tmp_path, capsys):
 def test_one_encoder_asks_for_one_rest_pose_of_the_cases(recordings):
     names = ["f4_dancer1_tpose.bvh", "f4_dancer2_bone_aligned.bvh"]
     with pytest.raises(InputError, match="rest poses differ"):
-        load(recordings / "cases", [names], one_encoder=True)
+        load(recordings / "cases", [names], shared_encoder=True)
     load(recordings / "cases", [names])
     for take in ("01", "02", "12"):  # two people
-        load(recordings / "duets", [[f"cmu_salsa_{dancer}_{take}.bvh" for dancer in (60, 61)]], one_encoder=True)
+        load(recordings / "duets", [[f"cmu_salsa_{dancer}_{take}.bvh" for dancer in (60, 61)]], shared_encoder=True)
 
 
 @pytest.mark.parametrize(("degrees", "refused"), [(0, False), (25, False), (35, True), (180, True)])

@@ -1,11 +1,12 @@
 """The look at a recording: planted faults are found where they are, and a clean take is silent."""
 
 import dataclasses
+import functools
 import re
 import time
 
 from common.dataset import check_takes
-from common.mocap import load_mocap, resample
+from common.mocap import first_frames, load_mocap, resample
 from common.mocap.take_check import check_take, without
 from common.motion import kinematics, quaternion
 from helpers.made_takes import movements
@@ -15,13 +16,22 @@ import numpy as np
 import pytest
 import torch
 
-FRAMES = 1500  # of the bundled duet
+FRAMES = 1500  # of the bundled duet, in which faults are planted
 FLIP = np.array([0.0, 0.6, 0.8, 0.0])  # by 180 degrees
+
+
+@functools.cache
+def whole(number):
+    return load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{number}.fbx")
+
+
+def bundled(number):
+    return first_frames(whole(number), FRAMES)
 
 
 @pytest.fixture(scope="module", params=[1, 2])
 def dancer(request):
-    return load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{request.param}.bvh")
+    return bundled(request.param)
 
 
 def with_turn(take, joint, frames, turn):
@@ -64,6 +74,11 @@ def findings(take):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # clean takes
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_whole_bundled_duet_is_silent(number):
+    assert findings(whole(number)) == []
 
 
 def test_the_untouched_duet_is_silent(dancer):
@@ -206,7 +221,7 @@ def test_the_salsa_begins_with_a_leap(recordings, capsys):
 
 
 def test_findings_of_both_dancers_make_one_line(capsys):
-    one, two = (load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{number}.bvh") for number in (1, 2))
+    one, two = (bundled(number) for number in (1, 2))
     bad = with_shift(one, slice(750, 751), (40, 0, 0))
     worse = with_turn(two, joint(two, "LeftArm"), slice(300, 340), FLIP)
     listed = check_takes([(one, two), (bad, worse)], [[(0, 1500)], [(0, 600), (600, 1500)]])
@@ -222,7 +237,7 @@ def test_findings_of_both_dancers_make_one_line(capsys):
 
 
 def test_a_take_without_two_good_seconds_is_said(capsys):
-    still = with_pose_of(load_mocap(PROJECT / "data" / "mocap" / "duet_dancer1.bvh"), slice(None), 0)
+    still = with_pose_of(bundled(1), slice(None), 0)
     assert check_takes([(still, still)], [[(0, 600)]])
     assert "no two seconds are left" in capsys.readouterr().out
 

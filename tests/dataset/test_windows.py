@@ -1,7 +1,9 @@
-from common.dataset import load_pairs, make_windows, split_into_batches
+from common.dataset import Duet, Windows, load_pairs
 from common.mocap import cut
 from common.motion import kinematics
+from common.runtime import interrupt
 from common.runtime.errors import InputError
+from common.training.loop import Batch, Loop
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ def pairs(duet):
 
 
 def make(pairs, length=10, offset=2, share=0.2):
-    return make_windows(*pairs, [1], length, offset, share, torch.device("cpu"))
+    return Windows(Duet(*pairs, share), [1], length, offset, torch.device("cpu"))
 
 
 def test_windows_hold_the_poses_of_both_dancers_at_the_same_time(pairs):
@@ -26,7 +28,8 @@ def test_windows_hold_the_poses_of_both_dancers_at_the_same_time(pairs):
         got = windows.gather(dancer, torch.tensor([start, 0]))
         assert got.shape == (2, 10, 48)
         np.testing.assert_allclose(got[0], part[dancer].rot_local[20:30].reshape(10, 48), atol=1e-6)
-    target = windows.target(1, torch.tensor([start, 0]))
+    source, target = windows.recorded(Batch(torch.tensor([start, 0]), None))
+    assert source.pos is None
     assert target.offsets.shape == (2, 12, 3)
     np.testing.assert_allclose(target.poses[0], part[1].rot_local[20:30].reshape(10, 48), atol=1e-6)
     np.testing.assert_allclose(target.offsets[0], takes[1].skeleton.offsets, atol=1e-5)
@@ -59,20 +62,39 @@ def test_memory_grows_with_frames_not_with_windows(pairs):
 
 def test_batches_cover_every_window_once_in_an_order_that_the_seed_gives(pairs):
     windows = make(pairs)
-    batches = split_into_batches(windows.train, 16, torch.Generator().manual_seed(3))
+
+    def batches_of(seed):
+        loop = Loop(windows, 16, torch.Generator().manual_seed(seed), interrupt.Stop())
+        next(loop.epochs(1))
+        return [batch.windows for batch in loop.batches()]
+
+    batches = batches_of(3)
     assert sorted(torch.cat(batches).tolist()) == sorted(windows.train.tolist())
     assert {len(batch) for batch in batches[:-1]} == {16}
-    again = split_into_batches(windows.train, 16, torch.Generator().manual_seed(3))
-    other = split_into_batches(windows.train, 16, torch.Generator().manual_seed(4))
-    assert torch.equal(torch.cat(batches), torch.cat(again))
-    assert not torch.equal(torch.cat(batches), torch.cat(other))
+    assert torch.equal(torch.cat(batches), torch.cat(batches_of(3)))
+    assert not torch.equal(torch.cat(batches), torch.cat(batches_of(4)))
 
 
 def test_a_held_out_part_too_short_to_test_is_said(pairs, capsys):
-    make(pairs, length=10, share=0.1)
+    make(pairs, length=10, share=0.1).check(epochs=1, batch_size=16)
     assert "nothing of this range is tested" in capsys.readouterr().out
 
 
 def test_a_range_shorter_than_a_window_is_refused(pairs):
+    windows = make(pairs, length=50, share=0.0)
+    windows.check(epochs=0, batch_size=16)  # an export needs no training windows
     with pytest.raises(InputError, match=r"pair 0, range \[60, 100\].*sequence_length = 50"):
-        make(pairs, length=50, share=0.0)
+        windows.check(epochs=1, batch_size=16)
+
+
+def test_a_batch_larger_than_the_training_set_is_refused(pairs):
+    windows = make(pairs)
+    windows.check(epochs=1, batch_size=len(windows.train))
+    with pytest.raises(InputError, match=f"training set of {len(windows.train)} windows"):
+        windows.check(epochs=1, batch_size=len(windows.train) + 1)
+
+
+def test_a_window_is_described_by_its_frames_and_files(pairs):
+    windows = make(pairs)
+    assert windows.describe(60 + 4) == "frames 64 to 73 of one.bvh and two.bvh"  # of the range [60, 100]
+    assert windows.describe(100 + 20) == "frames 25 to 34 of one.bvh and two.bvh"  # of the range [5, 95]

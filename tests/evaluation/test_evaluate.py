@@ -6,10 +6,11 @@ import json
 import random
 import re
 
-from common.dataset import load_pairs, make_windows, poses_of
+from common.dataset import Duet, Windows, load_pairs
+from common.dataset.duet import HELD_OUT, REPORTED, TRAINING
 from common.evaluation import baselines, clip_metrics, dancer_classifier, evaluate, metrics, summary
-from common.evaluation.baselines import RecordedWindows, held_out_windows, prediction_errors, training_windows
-from common.mocap import cut
+from common.evaluation.baselines import RecordedWindows, prediction_errors, recorded_windows
+from common.mocap import cut, poses_of
 from common.model import generate
 from common.motion import quaternion
 from common.motion.feet import foot_slides
@@ -41,6 +42,8 @@ class Copying(nn.Module):
 
 class Turning(nn.Module):
     """The decoder to it. It can turn every joint but the end sites, or give one pose whatever it gets."""
+
+    sequence_length = LENGTH
 
     def __init__(self, names, degrees=0.0, pose=None):
         super().__init__()
@@ -77,7 +80,7 @@ def write_take(path, rows):
 
 
 def judge_of(pair, test_percentage=0.2):
-    return evaluate.Evaluation(*pair, test_percentage, LENGTH)
+    return evaluate.Evaluation(Duet(*pair, test_percentage), LENGTH)
 
 
 def conversions_of(judge, ways, **decoder):
@@ -209,7 +212,7 @@ def test_copying_dancer_1_is_a_baseline_where_the_joints_agree(pair):
     assert row["figures"][0]["model"] > 5
     (one, two), ranges = pair[0][0], pair[1]
     renamed = dataclasses.replace(two.skeleton, joint_names=["A", *two.skeleton.joint_names[1:]])
-    other = evaluate.Evaluation([(one, dataclasses.replace(two, skeleton=renamed))], ranges, 0.2, LENGTH)
+    other = evaluate.Evaluation(Duet([(one, dataclasses.replace(two, skeleton=renamed))], ranges, 0.2), LENGTH)
     row = other.measure(conversions_of(other, TRANSLATION), 1)["rows"][0]
     assert list(row["figures"][0]["baselines"]) == ["mean pose of dancer 2"]
 
@@ -220,9 +223,9 @@ def test_windows_are_those_that_the_training_sees(tmp_path):
         rows[:, 3] = (speed * np.arange(400) + 180) % 360 - 180
         rows[:, 7] = 0.1 * np.arange(400)  # so that no two windows are alike
         write_take(tmp_path / f"{name}.bvh", rows)
-    split = (*load(tmp_path, ((3, 153), (160, 400))), 0.3, LENGTH)
-    held_out, training = held_out_windows(*split), training_windows(*split)
-    windows = make_windows(*split[:2], [0, 1], LENGTH, 1, 0.3, torch.device("cpu"))
+    duet = Duet(*load(tmp_path, ((3, 153), (160, 400))), 0.3)
+    held_out, training = (recorded_windows(duet, LENGTH, part) for part in (HELD_OUT, TRAINING))
+    windows = Windows(duet, [0, 1], LENGTH, 1, torch.device("cpu"))
     for dancer in (0, 1):
         for found, starts in ((held_out, windows.test), (training, windows.train)):
             theirs = windows.gather(dancer, starts).flatten(1)
@@ -244,6 +247,20 @@ def test_the_latent_is_that_of_the_windows_that_were_learnt_from(pair, monkeypat
     poses = [windows.flatten(1) for windows in judge.training.poses]
     torch.testing.assert_close(seen[0], torch.cat(poses), atol=1e-5, rtol=0)
     torch.testing.assert_close(seen[1], poses[0], atol=1e-5, rtol=0)
+
+
+def test_figures_are_of_the_half_that_did_not_choose_the_weights(pair):
+    duet = Duet(*pair, 0.5)
+    judge = evaluate.Evaluation(duet, LENGTH, keep_best=True)
+    windows = [recorded_windows(duet, LENGTH, part).poses[0] for part in (HELD_OUT, REPORTED)]
+    assert torch.equal(judge.held_out.poses[0], windows[0])
+    assert torch.equal(judge.reported.poses[0], windows[1])
+    expected = poses_of(cut(pair[0][0][0], 150, 200, 0))[:LENGTH]  # 100 to 150 choose
+    torch.testing.assert_close(windows[1][0], expected)
+    whole = evaluate.Evaluation(duet, LENGTH)
+    assert torch.equal(whole.reported.poses[0], windows[0])
+    few = evaluate.Evaluation(Duet(*pair, 0.1), LENGTH, keep_best=True)  # no windows enough for halves
+    assert torch.equal(few.reported.poses[0], few.held_out.poses[0])
 
 
 def test_many_windows_are_thinned_evenly(pair, monkeypatch):
@@ -299,7 +316,7 @@ def test_the_salsa_couples_mean_pose(recordings):
     """Known figures: 7.1° over all 57 joints, 24.0° over the 17 that move, and 41.8 cm over all of them."""
     files = [[f"cmu_salsa_{leads}_{take}.bvh" for leads in (60, 61)] for take in ("01", "02", "12")]
     pairs = load_pairs(recordings / "duets", files, [[[10, -1]]] * 3, 150, None, None, None)
-    judge = evaluate.Evaluation(*pairs, 0.2, 64)
+    judge = evaluate.Evaluation(Duet(*pairs, 0.2), 64)
     dancer, every = judge.dancers[0], torch.ones(57, dtype=torch.bool)
     assert int(dancer.moving.sum()) == 17
     (errors,) = judge._baselines(0, 0).values()
@@ -424,7 +441,7 @@ def test_distance_and_facing_are_those_of_the_room(tmp_path, monkeypatch):
     assert duet["recorded"]["facing"] == pytest.approx([180 - 3.6 * frame for frame in range(50)], abs=1e-2)
     assert duet["generated"]["facing"] == pytest.approx([0] * 50, abs=1e-2)  # as dancer 1, who does not turn
     assert duet["figures"][0]["model"] == pytest.approx(np.mean([180 - 3.6 * frame for frame in range(50)]), abs=0.01)
-    several = evaluate.Evaluation(judge.pairs, [[(0, 30), (30, 80), (80, 100)]], 0.5, LENGTH)
+    several = evaluate.Evaluation(Duet(judge.duet.pairs, [[(0, 30), (30, 80), (80, 100)]], 0.5), LENGTH)
     assert len(several.measure(conversions_of(judge, TRANSLATION), 1)["duet"]["seconds"]) == 25  # the longest
     monkeypatch.setattr("common.evaluation.partners.MOST_POINTS", 20)
     short = judge.measure(conversions_of(judge, TRANSLATION), 1)["duet"]
@@ -440,7 +457,7 @@ def test_files_hold_every_figure(pair, tmp_path):
     (one, two), ranges = pair[0][0], pair[1]
     names = ["=1+1", "a\ud800", "腕", *one.skeleton.joint_names[3:-1], "腕"]
     takes = [dataclasses.replace(t, skeleton=dataclasses.replace(t.skeleton, joint_names=names)) for t in (one, two)]
-    judge = evaluate.Evaluation([tuple(takes)], ranges, 0.2, LENGTH)
+    judge = evaluate.Evaluation(Duet([tuple(takes)], ranges, 0.2), LENGTH)
     measures = judge.measure(conversions_of(judge, DEEPFAKE, degrees=3.0), 5)
     evaluate.save(measures, tmp_path, 5)
     assert json.loads((tmp_path / "metrics_5.json").read_text()) == measures
@@ -558,11 +575,14 @@ def test_a_run_ends_with_its_figures(name, tiny, duet, monkeypatch, capsys):
 
 
 def test_figures_that_cannot_be_written_cost_no_clips(tiny, duet, monkeypatch, capsys):
+    write_text = evaluate.files.write_text
+
     def full(path, text):
-        raise OSError(28, "No space left on device", str(path))
+        if "metrics" in str(path):
+            raise OSError(28, "No space left on device", str(path))
+        write_text(path, text)
 
     monkeypatch.setattr(evaluate.files, "write_text", full)
-    monkeypatch.setattr("common.runtime.settings.save_config", lambda *_: None)
     assert run_here("vae_rnn", tiny | {"export_formats": ["fbx"]}, monkeypatch) == 2
     output = capsys.readouterr()
     assert "metrics_2.json: No space left on device" in output.err

@@ -41,7 +41,7 @@ def disturbed_run(name, folder, kills, epochs, seed):
         run.communicate()
         if resuming(folder):
             state = torch.load(folder / "rough/weights/checkpoint", weights_only=True)
-            checkpoints.append(state["epoch"])
+            checkpoints.append(state["loop"]["epoch"])
     last = launch(name, rough | resuming(folder))
     last.communicate()
     assert last.returncode == 0
@@ -68,7 +68,10 @@ def seconds_until(run, words):
 def compare(calm, rough, epochs):
     history = f"histories/history_{epochs}.csv"
     assert (calm / history).read_bytes() == (rough / history).read_bytes()
-    for file in (calm / "weights").glob(f"*_weights_epoch_{epochs}"):
+    weights = calm / "weights"
+    files = [*weights.glob(f"*_weights_epoch_{epochs}"), *weights.glob("*_weights_best")]
+    assert files
+    for file in files:
         one, other = (torch.load(folder / "weights" / file.name, weights_only=True) for folder in (calm, rough))
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)

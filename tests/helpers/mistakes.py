@@ -249,7 +249,7 @@ MISTAKES = {
     "no such pair to export": ({"export_seq_index": 1}, None, ["export_seq_index = 1", "1 pair"]),
     "no such device": ({"device": "cuda:99"}, None, ['device = "cuda:99"', '"auto"']),
     "no such setting": ({"epoch": 3}, None, ["'epoch'", "'epochs'"]),
-    "a setting without end": ({"mocap_files": "[" * 100_001}, None, ["--mocap_files", "longer than 100000"]),
+    "a setting without end": ({"mocap_files": "[" * 100_001}, None, ["mocap_files = '[[[", "a pair of file names"]),
     "a path that can be none": ({"results_path": r"'a\0b'"}, None, [r"results_path = 'a\x00b'", "a text"]),
     "a name that drives the terminal": ({"mocap_files": [["\x1b[2J.bvh", "two.bvh"]]}, None, [r"\x1b[2J.bvh"]),
     "an export format that is none": ({"export_formats": ["glb"]}, None, ["export_formats", '["fbx", "bvh"]']),

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from common.dataset import make_windows
+from common.dataset import Duet, Windows
 from common.mocap import bvh, fbx, load_mocap, plain, rescale
 from common.motion import quaternion
 from helpers import realtime_client
@@ -53,7 +53,7 @@ def assert_plain(take, ranges, folder):
 
 def trained_windows(take, ranges):
     """(first frame in the take, window (L, D)) of all windows that a training sees."""
-    windows = make_windows([(take, take)], [ranges], [], LENGTH, 1, 0.2, "cpu")
+    windows = Windows(Duet([(take, take)], [ranges], 0.2), [], LENGTH, 1, torch.device("cpu"))
     at = np.concatenate([np.arange(start, end) for start, end in ranges])
     for window in torch.cat((windows.train, windows.test)):
         yield at[window], windows.gather(0, window[None])[0].numpy()

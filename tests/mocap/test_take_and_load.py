@@ -1,9 +1,9 @@
 import dataclasses
 import re
 
-from common.dataset import load_pairs
+from common.dataset import Duet, load_pairs
 from common.dataset.pairs import describe_take
-from common.mocap import check_same_joints, cut, cut_clip, frame_range, load_mocap, rescale, save_mocap, split_skeleton
+from common.mocap import check_same_joints, cut, frame_range, load_mocap, rescale, save_mocap, split_skeleton
 from common.motion import kinematics
 from common.runtime.errors import InputError
 from helpers.project import BODY, positions, write_body
@@ -84,7 +84,7 @@ def test_cut_keeps_signs_continuous_from_the_anchor(duet):
     assert part.frame_count == 85
     np.testing.assert_array_equal(part.rot_local[0], take.rot_local[5])
     assert ((part.rot_local[1:] * part.rot_local[:-1]).sum(-1) > 0).all()
-    clip = cut_clip(take, 40, 60, [(5, 90)])  # the signs that training saw
+    clip = Duet([(take, take)], [[(5, 90)]], 0.2).clips(0, 40, 60)[0]  # the signs that training saw
     np.testing.assert_array_equal(clip.rot_local, part.rot_local[35:55])
     np.testing.assert_allclose(positions(clip), positions(take)[40:60], atol=1e-9)
 

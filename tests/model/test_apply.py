@@ -3,8 +3,7 @@
 import dataclasses
 import math
 
-from common.dataset import load_pairs
-from common.dataset.solo import load_solos
+from common.dataset import Duet, load_duet, load_solos
 from common.mocap import load_mocap, save_mocap
 from common.model import apply, generate, vae
 from common.motion import facing, kinematics, partner_path, quaternion, root_path
@@ -21,21 +20,21 @@ LENGTH = 16
 
 @pytest.fixture(scope="module")
 def bundled():
-    """The bundled duet, its ranges, and its first 400 frames: the new recording."""
-    files = [["duet_dancer1.bvh", "duet_dancer2.bvh"]]
-    return load_pairs(PROJECT / "data" / "mocap", files, [[[0, 900]]], 1.0, None, None)
+    """The first 900 frames of the bundled duet."""
+    files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]]
+    return load_duet(PROJECT / "data" / "mocap", files, [[[0, 900]]], 0.2, 1.0, None, None)
 
 
-def conversion(pairs, source=0, target=1, path=1, hold_feet=False):
+def conversion(duet, source=0, target=1, path_of=1, lock_feet=False):
     torch.manual_seed(2)
-    dims = [4 * pairs[0][dancer].skeleton.joint_count for dancer in (source, target)]
+    dims = [duet.pose_dims[dancer] for dancer in (source, target)]
     return generate.Conversion(
         source,
         target,
         vae.Encoder(dims[0], 4, 1, 8, True, [6]),
         vae.Decoder(dims[1], 4, LENGTH, 1, 8, True, [6]),
-        path,
-        hold_feet,
+        path_of,
+        lock_feet,
     )
 
 
@@ -57,26 +56,23 @@ def turned_about_up(take, angle):
 
 
 def test_the_place_of_dancer_2_is_the_recorded_one(bundled):
-    pairs, ranges = bundled
-    hips = [kinematics.hips(take.skeleton) for take in pairs[0]]
-    one, two = (positions(take)[:900, hip] for take, hip in zip(pairs[0], hips, strict=True))
-    place = partner_path.mean_place(pairs, ranges)
+    hips = [kinematics.hips(take.skeleton) for take in bundled.pairs[0]]
+    one, two = (positions(take)[:900, hip] for take, hip in zip(bundled.pairs[0], hips, strict=True))
+    place = partner_path.mean_place(bundled.pairs, bundled.ranges)
     assert place.distance == pytest.approx(np.linalg.norm((two - one)[:, [0, 2]], axis=1).mean())
     assert 20 < place.distance < 500
 
 
 @pytest.mark.parametrize("angle", [0.7, -2.5, math.pi])
 def test_a_turned_duet_has_the_same_place(bundled, angle):
-    pairs, ranges = bundled
-    place = partner_path.mean_place(pairs, ranges)
-    again = partner_path.mean_place([[turned_about_up(take, angle) for take in pairs[0]]], ranges)
+    place = partner_path.mean_place(bundled.pairs, bundled.ranges)
+    again = partner_path.mean_place([[turned_about_up(take, angle) for take in bundled.pairs[0]]], bundled.ranges)
     assert again[:3] == pytest.approx(place[:3], rel=1e-6)
 
 
 def test_dancer_2_stands_to_the_side_that_the_bearing_says(bundled):
-    pairs, ranges = bundled
-    first = pairs[0][0]
-    front = partner_path.mean_place(pairs, ranges).front
+    first = bundled.pairs[0][0]
+    front = partner_path.mean_place(bundled.pairs, bundled.ranges).front
     hips = kinematics.hips(first.skeleton)
     world = kinematics.world_rotation(torch.tensor(first.rot_local), first.skeleton.parents, hips)
     ahead = facing.headings(world, front, "Y").numpy()
@@ -84,20 +80,19 @@ def test_dancer_2_stands_to_the_side_that_the_bearing_says(bundled):
     left = np.cross([0, 1, 0], ahead)
     for way, bearing, words in ((ahead, 0, "straight ahead"), (left, math.pi / 2, "90° to the left")):
         beside = dataclasses.replace(first, root_pos=first.root_pos + 120 * way)
-        place = partner_path.mean_place([(first, beside)], ranges)
+        place = partner_path.mean_place([(first, beside)], bundled.ranges)
         assert (place.distance, place.bearing) == pytest.approx((120, bearing), abs=1e-3)
         assert str(place) == f"120 cm away, {words}"
 
 
 @pytest.mark.parametrize("angle", [0.0, 2.0])
 def test_a_translation_goes_beside_the_new_path_on_the_floor(bundled, angle):
-    pairs, ranges = bundled
-    take = turned_about_up(frames(pairs[0][0], 100, 500), angle)
-    clip = apply.convert_solo(conversion(pairs), take, pairs, ranges, LENGTH)
-    assert clip.skeleton.joint_names == pairs[0][1].skeleton.joint_names
+    take = turned_about_up(frames(bundled.pairs[0][0], 100, 500), angle)
+    clip = apply.convert_solo(conversion(bundled), take, bundled, LENGTH)
+    assert clip.skeleton.joint_names == bundled.pairs[0][1].skeleton.joint_names
     assert clip.frame_count == 400
     assert clip.fps == take.fps
-    place = partner_path.mean_place(pairs, ranges)
+    place = partner_path.mean_place(bundled.pairs, bundled.ranges)
     hips = [kinematics.hips(part.skeleton) for part in (take, clip)]
     way = positions(clip)[:, hips[1]] - positions(take)[:, hips[0]]
     np.testing.assert_allclose(np.linalg.norm(way[:, [0, 2]], axis=1), place.distance, rtol=1e-6)
@@ -105,45 +100,40 @@ def test_a_translation_goes_beside_the_new_path_on_the_floor(bundled, angle):
     lowest = positions(clip)[..., 1].min(axis=1)
     floor = np.quantile(positions(take)[..., 1].min(axis=1), 0.05) + place.rise
     np.testing.assert_allclose(lowest, floor, atol=1e-6)
-    still = apply.convert_solo(conversion(pairs), frames(pairs[0][0], 100, 500), pairs, ranges, LENGTH)
-    before = (positions(still)[0, hips[1]] - positions(frames(pairs[0][0], 100, 500))[0, hips[0]])[None]
+    still = apply.convert_solo(conversion(bundled), frames(bundled.pairs[0][0], 100, 500), bundled, LENGTH)
+    before = (positions(still)[0, hips[1]] - positions(frames(bundled.pairs[0][0], 100, 500))[0, hips[0]])[None]
     turn = quaternion.from_euler(torch.tensor([angle], dtype=torch.float64), "Y")
     np.testing.assert_allclose(way[:1, [0, 2]], quaternion.rotate(turn, torch.tensor(before))[:, [0, 2]], atol=1e-6)
 
 
 def test_feet_are_locked_where_they_shall(bundled):
-    pairs, ranges = bundled
-    take = frames(pairs[0][0], 100, 400)
-    clips = [
-        apply.convert_solo(conversion(pairs, hold_feet=hold), take, pairs, ranges, LENGTH) for hold in (True, False)
-    ]
+    take = frames(bundled.pairs[0][0], 100, 400)
+    clips = [apply.convert_solo(conversion(bundled, lock_feet=hold), take, bundled, LENGTH) for hold in (True, False)]
     assert np.abs(clips[0].root_pos - clips[1].root_pos).max() > 0.1
 
 
 def test_a_deepfake_follows_its_source_scaled_by_hip_height(bundled):
-    pairs, ranges = bundled
-    take = frames(pairs[0][0], 100, 400)
+    take = frames(bundled.pairs[0][0], 100, 400)
     for source, target in ((0, 1), (1, 0)):
-        clip = apply.convert_solo(conversion(pairs, source, target, path=source), take, pairs, ranges, LENGTH)
-        scale = root_path.scale_between(pairs[0][target], take)
+        clip = apply.convert_solo(conversion(bundled, source, target, path_of=source), take, bundled, LENGTH)
+        scale = root_path.scale_between(bundled.pairs[0][target], take)
         np.testing.assert_allclose(clip.root_pos, take.root_pos * scale)
-        np.testing.assert_allclose(clip.skeleton.offsets, pairs[0][target].skeleton.offsets)
+        np.testing.assert_allclose(clip.skeleton.offsets, bundled.pairs[0][target].skeleton.offsets)
 
 
 def test_the_movement_is_that_of_the_trained_conversion(bundled):
     """A stretch of the recording itself gives what its clip gives."""
-    pairs, ranges = bundled
-    way = conversion(pairs)
-    take = frames(pairs[0][0], 0, 300)
-    clip = apply.convert_solo(way, take, pairs, ranges, LENGTH)
+    way = conversion(bundled)
+    take = frames(bundled.pairs[0][0], 0, 300)
+    clip = apply.convert_solo(way, take, bundled, LENGTH)
     np.testing.assert_array_equal(clip.rot_local, generate.convert(way, take, LENGTH))
 
 
 def test_a_body_without_feet_and_a_root_at_rest(tmp_path):
     write_body(tmp_path / "one.bvh", body=BODY.replace("-90 5", "90 5"))
     write_body(tmp_path / "two.bvh", body=BODY.replace("ROOT Hips", "ROOT Hips2"))
-    pairs, ranges = load_pairs(tmp_path, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
-    clip = apply.convert_solo(conversion(pairs, hold_feet=True), pairs[0][0], pairs, ranges, LENGTH)
+    duet = load_duet(tmp_path, [["one.bvh", "two.bvh"]], [[[0, -1]]], 0.2, 1.0, None, None)
+    clip = apply.convert_solo(conversion(duet, lock_feet=True), duet.pairs[0][0], duet, LENGTH)
     assert np.isfinite(positions(clip)).all()
 
 
@@ -153,15 +143,14 @@ def test_a_body_without_feet_and_a_root_at_rest(tmp_path):
 
 def test_memory_grows_with_the_frames_and_not_with_the_windows(bundled):
     """Of 7200 frames, no more than one batch of windows passes a model, or is kept, at once."""
-    pairs, _ = bundled
-    way, take = conversion(pairs), frames(pairs[0][0], 0, 900)
+    way, take = conversion(bundled), frames(bundled.pairs[0][0], 0, 900)
     poses = torch.as_tensor(np.tile(take.rot_local, (8, 1, 1)), dtype=torch.float32).flatten(1)
     seen = {net: [] for net in (way.encoder, way.decoder)}
     for net, sizes in seen.items():
         net.register_forward_hook(lambda net, inputs, output, sizes=sizes: sizes.append(len(inputs[0])))
     codes = generate.encode(way.encoder, poses, LENGTH)
     motion = generate.decode(way.decoder, codes, len(poses))
-    assert motion.shape == (7200, 23, 4)
+    assert motion.shape == (7200, take.skeleton.joint_count, 4)
     for sizes in seen.values():
         assert max(sizes) == generate.BATCH
         assert sum(sizes) == len(codes)
@@ -173,12 +162,12 @@ def test_memory_grows_with_the_frames_and_not_with_the_windows(bundled):
 
 @pytest.fixture
 def trained(duet):
-    return load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)[0]
+    return load_duet(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 0.2, 1.0, None, None)
 
 
-def load(folder, files, pairs, dancers=(0,), **changes):
+def load(folder, files, trained, dancers=(0,), **changes):
     settings = {"pos_scale": 1.0, "fps": None, "up_axis": None, "sequence_length": LENGTH} | changes
-    return load_solos(folder, files, pairs, dancers, **settings)
+    return load_solos(folder, files, trained, dancers, **settings)
 
 
 def test_names_and_clips_of_recordings(duet, trained):
@@ -188,7 +177,7 @@ def test_names_and_clips_of_recordings(duet, trained):
     solos = load(duet, ["solo.bvh", "solo.fbx", "Über uns.bvh"], trained)
     assert [solo.name for solo in solos] == ["solo", "solo_2", "Über uns"]
     assert [solo.dancer for solo in solos] == [0, 0, 0]
-    clips = dict(apply.apply_to_solos([conversion(trained)], solos, trained, [[(0, 100)]], LENGTH, 7))
+    clips = dict(apply.apply_to_solos([conversion(trained)], solos, trained, LENGTH, 7))
     assert list(clips) == [f"applied_{solo.name}_dancer1_to_dancer2_epoch_7" for solo in solos]
     assert all(clip.frame_count == 60 for clip in clips.values())
     for name in clips:
@@ -201,8 +190,8 @@ def test_names_and_clips_of_recordings(duet, trained):
 def test_a_deepfake_gives_the_other_dancer(duet, trained):
     write_body(duet / "solo.bvh", 60)
     solos = load(duet, [["solo.bvh", 2], ["solo.bvh", 1]], trained, (0, 1))
-    every = [conversion(trained, *way, path=way[0]) for way in ((0, 0), (1, 1), (0, 1), (1, 0))]
-    names = [name for name, _ in apply.apply_to_solos(every, solos, trained, [[(0, 100)]], LENGTH, 3)]
+    every = [conversion(trained, *way, path_of=way[0]) for way in ((0, 0), (1, 1), (0, 1), (1, 0))]
+    names = [name for name, _ in apply.apply_to_solos(every, solos, trained, LENGTH, 3)]
     assert names == ["applied_solo_dancer2_to_dancer1_epoch_3", "applied_solo_2_dancer1_to_dancer2_epoch_3"]
 
 
@@ -252,7 +241,8 @@ def test_what_cannot_be_applied_is_said(duet, trained):
     ):
         with pytest.raises(error, match=words):
             load(duet, files, trained, dancers)
-    lying = [(dataclasses.replace(trained[0][0], up_axis="Z"), trained[0][1])]
+    one, two = trained.pairs[0]
+    lying = Duet([(dataclasses.replace(one, up_axis="Z"), two)], trained.ranges, 0.2)
     with pytest.raises(InputError, match=r"solo.bvh: has Y up.*training Z.*mocap_up_axis"):
         load(duet, ["solo.bvh"], lying)
     assert load(duet, [], trained) == []
@@ -262,4 +252,4 @@ def test_scales_and_rates_that_the_user_gives(duet, trained):
     write_body(duet / "solo.bvh", 60)
     (solo,) = load(duet, ["solo.bvh"], trained, pos_scale=[100.0, 1.0], fps=50, up_axis="Y")
     assert solo.take.unit_cm == 100
-    np.testing.assert_allclose(solo.take.skeleton.offsets, 100 * trained[0][0].skeleton.offsets)
+    np.testing.assert_allclose(solo.take.skeleton.offsets, 100 * trained.pairs[0][0].skeleton.offsets)

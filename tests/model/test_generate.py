@@ -93,7 +93,7 @@ def test_step_size_sine_and_cross_fade():
     codes = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]])
     torch.testing.assert_close(generate.step_size(codes), torch.tensor([3.0, 4.0]))
     assert generate.step_size(codes[:1]).tolist() == [0, 0]
-    swung = generate.sine_offset(torch.zeros(9, 2), 0.5, 80, hop=10)
+    swung = generate.sine_offset(torch.zeros(9, 2), 0.5, 80, sequence_length=20)  # windows every 10 frames
     expected = 0.5 * torch.sin(2 * math.pi * torch.arange(9) / 8)
     torch.testing.assert_close(swung, expected[:, None].expand(9, 2))
     faded = generate.cross_fade(codes, torch.ones(3, 2))

@@ -1,6 +1,6 @@
 import json
 
-from common.dataset import Target, load_joint_weights
+from common.dataset import WindowBatch, load_joint_weights
 from common.model import losses
 from common.motion import kinematics, quaternion
 from common.runtime.errors import InputError
@@ -13,7 +13,7 @@ import torch
 def target_of(poses, offsets, parents):
     """Poses (B, T, D) and offsets (B, J, 3) as the losses need them."""
     pos = kinematics.joint_positions(poses.unflatten(-1, (-1, 4)), offsets.unsqueeze(1), parents)
-    return Target(poses, pos.flatten(2), offsets, parents)
+    return WindowBatch(poses, pos.flatten(2), offsets, parents)
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def recorded(contract):
 def test_losses_reproduce_the_contract(contract, recorded):
     prediction, target = recorded
     weights = torch.from_numpy(contract["joint_loss_weights"]).float()
-    norm, pos, quat = losses.pose_losses(prediction, target, weights)
-    assert norm.item() == pytest.approx(0, abs=1e-6)
-    assert pos.item() == pytest.approx(float(contract["pos_loss"]), rel=1e-5)
-    assert quat.item() == pytest.approx(float(contract["quat_loss"]), rel=1e-5)
-    longer, *_ = losses.pose_losses(1.1 * prediction, target, weights)
+    parts = losses.pose_losses(prediction, target, weights)
+    assert parts["norm"].item() == pytest.approx(0, abs=1e-6)
+    assert parts["pos"].item() == pytest.approx(float(contract["pos_loss"]), rel=1e-5)
+    assert parts["quat"].item() == pytest.approx(float(contract["quat_loss"]), rel=1e-5)
+    longer = losses.pose_losses(1.1 * prediction, target, weights)["norm"]
     assert longer.item() == pytest.approx(float(contract["norm_loss_of_prediction_times_1_1"]), rel=1e-5)
 
 
@@ -52,7 +52,8 @@ def test_losses_are_blind_to_the_sign_and_length_of_predictions(recorded):
     prediction, target = recorded
     one = losses.pose_losses(prediction, target, torch.ones(23))
     two = losses.pose_losses(-1.7 * prediction, target, torch.ones(23))
-    torch.testing.assert_close(one[1:], two[1:])
+    for name in ("pos", "quat"):
+        torch.testing.assert_close(one[name], two[name])
 
 
 def test_gradients_are_finite_where_poses_agree_vanish_or_joints_coincide():
@@ -62,7 +63,7 @@ def test_gradients_are_finite_where_poses_agree_vanish_or_joints_coincide():
     target = target_of(poses, offsets, np.array([-1, 0, 1]))
     for prediction in (poses.clone(), torch.zeros_like(poses), -poses):
         prediction.requires_grad_(True)
-        sum(losses.pose_losses(prediction, target, torch.ones(3))).backward()
+        sum(losses.pose_losses(prediction, target, torch.ones(3)).values()).backward()
         assert torch.isfinite(prediction.grad).all()
 
 
@@ -73,7 +74,7 @@ def test_gradients_agree_with_differences():
     prediction = draw[0].requires_grad_(True)
     poses = quaternion.normalise(draw[1].unflatten(-1, (-1, 4))).flatten(-2)
     target = target_of(poses, offsets, np.array([-1, 0, 1, 1]))
-    assert torch.autograd.gradcheck(lambda p: losses.pose_losses(p, target, weights), prediction)
+    assert torch.autograd.gradcheck(lambda p: tuple(losses.pose_losses(p, target, weights).values()), prediction)
 
 
 def test_a_joint_without_weight_moves_no_loss_of_its_own(recorded):
@@ -84,7 +85,7 @@ def test_a_joint_without_weight_moves_no_loss_of_its_own(recorded):
     for weight, at_least, at_most in ((0.0, 0.0, 1e-6), (1.0, 0.01, 1.0)):
         weights = torch.ones(23)
         weights[leaf] = weight
-        quat = losses.pose_losses(prediction.flatten(-2), target, weights)[2]
+        quat = losses.pose_losses(prediction.flatten(-2), target, weights)["quat"]
         assert at_least <= quat.item() <= at_most
 
 
@@ -112,13 +113,12 @@ def test_joint_weights_by_list_and_by_name(tmp_path):
         ({"joint_loss_weights": [1, "a", 1]}, "weight of joint 1 is 'a'"),
         ({"joint_loss_weights": {"Spine": -1}}, "'Spine' is -1"),
         ({"joint_loss_weights": {"Spine": True}}, "'Spine' is True"),
-        ('{"joint_loss_weights": [NaN, 1, 1]}', "NaN is no number"),
+        ('{"joint_loss_weights": [NaN, 1, 1]}', "joint 0 is nan"),
         ('{"joint_loss_weights": [1e999, 1, 1]}', "joint 0 is inf"),
         ('{"joint_loss_weights": [1e99, 1, 1]}', "from 0 to 1000000"),
         ('{"joint_loss_weights": [%s, 1, 1]}' % ("9" * 4000), "joint 0 is 9{100}; expected"),
         ('{"joint_loss_weights": [%s, 1, 1]}' % ("9" * 5000), "is no JSON"),
         ('{"joint_loss_weights": {"Hips": 1, "Hips": 2}}', "'Hips' twice"),
-        ('{"joint_loss_weights": [1, 1, 1], "note": "%s"}' % ("x" * 1_000_000), "larger than 1000000 bytes"),
         ('{"joint_loss_weights":' + '{"a":' * 100_000, "nest too deep"),
         ({"joint_loss_weights": 3}, "expected"),
         ([1, 1, 1], "expected"),

@@ -96,10 +96,10 @@ def test_a_body_of_any_size_is_held_alike(size, dancer):
 
 def test_what_was_recorded_in_place_stays_there(dancer):
     for guide, stays in ((root_path.stand(dancer), True), (dancer, False)):
-        placed = generate.place(pushed(dancer), guide, hold_feet=True)
+        placed = generate.place(pushed(dancer), guide, lock_feet=True)
         assert root_path.travels(guide) != stays
         assert np.array_equal(placed.root_pos, guide.root_pos) == stays
-    np.testing.assert_array_equal(generate.place(dancer, dancer, hold_feet=False).root_pos, dancer.root_pos)
+    np.testing.assert_array_equal(generate.place(dancer, dancer, lock_feet=False).root_pos, dancer.root_pos)
 
 
 @pytest.mark.parametrize("up", ["X", "Z"])

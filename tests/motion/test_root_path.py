@@ -2,10 +2,11 @@
 
 import dataclasses
 
+from common.dataset import Duet
 from common.mocap import cut, load_mocap, rescale, save_mocap
 from common.motion import kinematics, root_path
 from common.results.clips import IN_PLACE, export_clips
-from common.training.step import seed_everything
+from common.training import seed_everything
 from helpers import plain_bvh
 from helpers.project import BODY, SCRIPTS, load_script, positions, run_here, write_body
 from helpers.resting_root import RESTING, turned, with_turned_root
@@ -41,7 +42,7 @@ def test_clips_go_along_the_recorded_path_or_nowhere(name, up, ending, resting, 
     vars(script).update(SMALL | {"export_seq_start": 10, "export_seq_length": 30, "export_mix_seq_start": 0})
     seed_everything(1)
     nets = script.make_models([4 * take.skeleton.joint_count for take in pair])
-    clips = dict(script.make_clips(nets, [pair], [[(0, 100)]], 7))
+    clips = dict(script.make_clips(nets, Duet([pair], [[(0, 100)]], 0.2), [], 7))
     for root_motion in (True, False):
         export_clips(clips.items(), tmp_path, [ending], "builtin", VIEW, root_motion)
     heights = [kinematics.hip_height(take) for take in pair]

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 
-from common.dataset import held_out_clips, load_pairs, poses_of
+from common.dataset import Duet, load_pairs
+from common.dataset.duet import HELD_OUT
+from common.mocap import poses_of
 from common.model import generate, vae
 from common.motion import quaternion
 from common.results import onnx as onnx_files
@@ -92,7 +94,7 @@ def test_a_zero_quaternion_is_no_trouble(tmp_path):
 @pytest.fixture(scope="module")
 def bundled():
     files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]]
-    return load_pairs(PROJECT / "data" / "mocap", files, [[[0, 1500]]], 1.0, None, None)
+    return Duet(*load_pairs(PROJECT / "data" / "mocap", files, [[[0, 1500]]], 1.0, None, None), 0.2)
 
 
 @pytest.mark.parametrize("script", ["vae_rnn", "vae_rnn_deepfake"])
@@ -100,21 +102,20 @@ def test_a_player_of_numpy_and_onnxruntime_gives_the_prediction(tmp_path, bundle
     """From the plain recording to dancer 2's poses, over the held-out part: window by window, and blended."""
     from helpers import onnx_player
 
-    pairs, ranges = bundled
     encoder, decoder = make(pose_dim=92, length=32)
     decoders = (
         {"decoder": decoder}
         if script == "vae_rnn"
         else {"decoder1": make(3, 6, pose_dim=92, length=32)[1], "decoder2": decoder}
     )
-    folder = realtime.save_realtime(tmp_path, {"encoder": encoder, **decoders}, pairs, ranges, script, export_onnx=True)
+    folder = realtime.save_realtime(tmp_path, {"encoder": encoder, **decoders}, bundled, script, export_onnx=True)
     name = "decoder" if script == "vae_rnn" else "decoder2"
     player = onnx_player.Player(folder / "encoder.onnx", folder / f"{name}.onnx")
     metadata = player.encoder.get_modelmeta().custom_metadata_map
     model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     assert {key: json.loads(value) for key, value in metadata.items()} == model
 
-    ((clip, _),) = held_out_clips(pairs, ranges, 0.2, 32)
+    ((clip, _),) = bundled.held_out_clips(32, HELD_OUT)
     conversion = generate.Conversion(0, 1, encoder, decoder, 1)
     recorded = realtime_client.read(folder / "dancer1.fbx").poses[1200:1500]
     poses = poses_of(clip)
@@ -136,10 +137,9 @@ def test_a_player_of_numpy_and_onnxruntime_gives_the_prediction(tmp_path, bundle
 def test_a_stream_with_jumping_signs_is_made_continuous(tmp_path, bundled):
     from helpers import onnx_player
 
-    pairs, ranges = bundled
     encoder, decoder = make(pose_dim=92, length=32)
-    folder = realtime.save_realtime(tmp_path, {"encoder": encoder, "decoder": decoder}, pairs, ranges, "x", True)
-    poses = poses_of(pairs[0][0])[:80].numpy()
+    folder = realtime.save_realtime(tmp_path, {"encoder": encoder, "decoder": decoder}, bundled, "x", True)
+    poses = poses_of(bundled.pairs[0][0])[:80].numpy()
     jumping = np.where(np.arange(80)[:, None] % 7 > 3, -poses, poses)
     players = [onnx_player.Player(folder / "encoder.onnx", folder / "decoder.onnx") for _ in range(2)]
     answers = [

@@ -1,10 +1,13 @@
 """What a run leaves for live use, taken up by a client that knows nothing but the files."""
 
 import dataclasses
+import functools
 import json
+import tempfile
+from pathlib import Path
 
-from common.dataset import load_pairs, make_windows
-from common.mocap import fbx
+from common.dataset import Duet, Windows, load_pairs
+from common.mocap import fbx, first_frames, load_mocap, save_mocap
 from common.model import vae
 from common.motion import kinematics
 from common.results import realtime
@@ -17,34 +20,48 @@ import numpy as np
 import pytest
 import torch
 
+HELD_OUT_SHARE = 0.2
 LATENT, LENGTH = 5, 12
 ARCHITECTURES = {"published": (2, 16, True, [24]), "one direction": (1, 32, False, [24, 12])}
 SALSA = RECORDINGS / "duets" / "cmu_salsa_60_01.bvh"
 
 
-def make_nets(script, pairs, architecture=ARCHITECTURES["published"]):
+def make_nets(script, duet, architecture=ARCHITECTURES["published"]):
     torch.manual_seed(3)
-    dims = [4 * take.skeleton.joint_count for take in pairs[0]]
+    dims = duet.pose_dims
     decoders = {"decoder": dims[1]} if script == "vae_rnn" else {"decoder1": dims[0], "decoder2": dims[1]}
     nets = {name: vae.Decoder(dim, LATENT, LENGTH, *architecture) for name, dim in decoders.items()}
     return {"encoder": vae.Encoder(dims[0], LATENT, *architecture), **nets}
 
 
-def bundled(ending, ranges):
-    files = [[f"duet_dancer{dancer}.{ending}" for dancer in (1, 2)]]
-    return load_pairs(PROJECT / "data" / "mocap", files, [ranges], 1.0, None, None)
+def load(folder, files, ranges, scale=1.0):
+    return Duet(*load_pairs(folder, files, ranges, scale, None, None), HELD_OUT_SHARE)
+
+
+@functools.cache
+def bundled(ending, *ranges):
+    """The duet that comes with the project, which is FBX, also as BVH."""
+    names, ranges = [f"duet_dancer{dancer}" for dancer in (1, 2)], [[list(frames) for frames in ranges]]
+    folder = PROJECT / "data" / "mocap"
+    if ending == "fbx":
+        return load(folder, [[f"{name}.fbx" for name in names]], ranges)
+    with tempfile.TemporaryDirectory() as copies:
+        for name in names:
+            take = first_frames(load_mocap(folder / f"{name}.fbx"), 1500)
+            save_mocap(take, Path(copies) / f"{name}.{ending}")
+        return load(copies, [[f"{name}.{ending}" for name in names]], ranges)
 
 
 def salsa():
     if not SALSA.exists():
         pytest.skip("the real recordings are not here")
     files = [[SALSA.name, SALSA.name.replace("60", "61")]]
-    return load_pairs(SALSA.parent, files, [[[10, 900], [1000, -1]]], 150.0, None, None)
+    return load(SALSA.parent, files, [[[10, 900], [1000, -1]]], 150.0)
 
 
 DUETS = {
-    "bundled FBX": lambda: bundled("fbx", [[0, 500], [700, 1400]]),
-    "bundled BVH": lambda: bundled("bvh", [[100, -1]]),
+    "bundled FBX": lambda: bundled("fbx", (0, 500), (700, 1400)),
+    "bundled BVH": lambda: bundled("bvh", (100, -1)),
     "salsa": salsa,
 }
 
@@ -91,14 +108,14 @@ class Client:
 @pytest.mark.parametrize("script", ["vae_rnn", "vae_rnn_deepfake"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_client_does_what_the_models_have_learnt(tmp_path, duet, script, architecture):
-    pairs, ranges = DUETS[duet]()
-    nets = make_nets(script, pairs, ARCHITECTURES[architecture])
-    folder = realtime.save_realtime(tmp_path, nets, pairs, ranges, f"{script}.py")
+    recorded = DUETS[duet]()
+    nets = make_nets(script, recorded, ARCHITECTURES[architecture])
+    folder = realtime.save_realtime(tmp_path, nets, recorded, f"{script}.py")
     client = Client(folder)
-    learnt = trained_poses(pairs[0], ranges[0])
+    learnt = trained_poses(recorded)
     for number in client.decoders:
         for source in (0, 1) if script == "vae_rnn_deepfake" else (0,):
-            for start, end in ranges[0]:
+            for start, end in recorded.ranges[0]:
                 at = (start + end) // 2
                 seen = learnt[source][at][None]
                 with torch.no_grad():
@@ -106,13 +123,13 @@ def test_a_client_does_what_the_models_have_learnt(tmp_path, duet, script, archi
                     expected = nets[name](vae.latent(*nets["encoder"](seen))[0])[0].numpy()
                 answer = client.answer(client.takes[0][source], at, number)
                 np.testing.assert_allclose(answer, expected, atol=1e-6)
-                assert_same_positions(answer, client.takes[0][0], pairs[0][0])
+                assert_same_positions(answer, client.takes[0][0], recorded.pairs[0][0])
 
 
-def trained_poses(takes, ranges):
+def trained_poses(duet):
     """Per dancer {first frame: window (L, D)} of all windows that a training sees."""
-    windows = make_windows([takes], [ranges], [], LENGTH, 1, 0.2, "cpu")
-    at = np.concatenate([np.arange(start, end) for start, end in ranges])
+    windows = Windows(duet, [], LENGTH, 1, torch.device("cpu"))
+    at = np.concatenate([np.arange(start, end) for start, end in duet.ranges[0]])
     numbers = torch.cat((windows.train, windows.test))
     return [dict(zip(at[numbers], windows.gather(dancer, numbers), strict=True)) for dancer in (0, 1)]
 
@@ -128,8 +145,8 @@ def assert_same_positions(answer, read, take):
 
 
 def test_what_a_translation_asks_of_the_client(tmp_path):
-    pairs, ranges = bundled("bvh", [[0, 300]])
-    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), pairs, ranges, "vae_rnn.py")
+    recorded = bundled("bvh", (0, 300))
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", recorded), recorded, "vae_rnn.py")
     settings = realtime_client.read_settings(folder / "client_settings.txt")
     assert settings == {
         "mocap_file_path": "data/realtime",
@@ -156,8 +173,8 @@ def test_what_a_translation_asks_of_the_client(tmp_path):
 def test_model_json_says_all_that_a_player_needs(duet, tmp_path):
     write_body(duet / "one.bvh", body=BODY.replace("LeftArm", "left arm").replace("Hips", "2 Hips:x"))
     write_body(duet / "two.bvh", body=RESTING)
-    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]] * 2, [[[0, -1]], [[10, 80]]], 1.0, None, None)
-    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), pairs, ranges, "/x/vae_rnn.py")
+    recorded = load(duet, [["one.bvh", "two.bvh"]] * 2, [[[0, -1]], [[10, 80]]])
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", recorded), recorded, "/x/vae_rnn.py")
     model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     assert model["script"] == "vae_rnn.py"
     assert (model["fps"], model["up_axis"]) == (50.0, "Y")
@@ -165,7 +182,8 @@ def test_model_json_says_all_that_a_player_needs(duet, tmp_path):
     assert model["quaternion_order"] == "w x y z"
     assert model["conversions"] == [{"source": 1, "target": 2, "decoder": "decoder"}]
     assert model["recordings"] == [["dancer1.bvh", "dancer2.bvh"], ["dancer1_2.bvh", "dancer2_2.bvh"]]
-    for take, dancer, names in zip(pairs[0], model["dancers"], zip(*model["recordings"], strict=True), strict=True):
+    files = zip(*model["recordings"], strict=True)
+    for take, dancer, names in zip(recorded.pairs[0], model["dancers"], files, strict=True):
         assert dancer["joints"] == take.skeleton.joint_names
         assert dancer["parents"] == take.skeleton.parents.tolist()
         assert dancer["pose_dim"] == 4 * take.skeleton.joint_count
@@ -178,15 +196,16 @@ def test_model_json_says_all_that_a_player_needs(duet, tmp_path):
 
 
 def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
-    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
-    nets = make_nets("vae_rnn_deepfake", pairs)
-    realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn_deepfake.py")
+    recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
+    nets = make_nets("vae_rnn_deepfake", recorded)
+    realtime.save_realtime(tmp_path, nets, recorded, "vae_rnn_deepfake.py")
     assert "note" not in capsys.readouterr().out
-    offsets = np.tile(pairs[0][1].skeleton.offsets, (100, 1, 1))
+    first, second = recorded.pairs[0]
+    offsets = np.tile(second.skeleton.offsets, (100, 1, 1))
     offsets[:, 3, 1] += np.linspace(0, 4, 100)
-    moving = dataclasses.replace(pairs[0][1], skeleton=dataclasses.replace(pairs[0][1].skeleton, offsets=offsets))
-    lying = [(dataclasses.replace(pairs[0][0], up_axis="Z"), moving)]
-    folder = realtime.save_realtime(tmp_path, nets, lying, ranges, "vae_rnn_deepfake.py")
+    moving = dataclasses.replace(second, skeleton=dataclasses.replace(second.skeleton, offsets=offsets))
+    lying = Duet([(dataclasses.replace(first, up_axis="Z"), moving)], recorded.ranges, HELD_OUT_SHARE)
+    folder = realtime.save_realtime(tmp_path, nets, lying, "vae_rnn_deepfake.py")
     out, text = capsys.readouterr().out, (folder / "client_settings.txt").read_text(encoding="utf-8")
     for said in (out, text):
         assert "LeftArm_Nub" in said and "4 cm" in said and "mean place" in said
@@ -195,14 +214,15 @@ def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
 
 def test_names_cannot_leave_their_comment(duet, tmp_path):
     """Users paste these lines into a program."""
-    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
-    names = [*pairs[0][0].skeleton.joint_names]
+    recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
+    names = [*recorded.pairs[0][0].skeleton.joint_names]
     names[3] = "a\nlatent_dim = 7\r\u2028seq_length = 1\ud800"
-    offsets = np.tile(pairs[0][0].skeleton.offsets, (100, 1, 1))
+    offsets = np.tile(recorded.pairs[0][0].skeleton.offsets, (100, 1, 1))
     offsets[:, 3] += np.linspace(0, 4, 100)[:, None]
-    skeleton = dataclasses.replace(pairs[0][0].skeleton, joint_names=names, offsets=offsets)
-    moving = as_if_from_fbx(dataclasses.replace(pairs[0][0], skeleton=skeleton))
-    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), [(moving, moving)], ranges, "x.py")
+    skeleton = dataclasses.replace(recorded.pairs[0][0].skeleton, joint_names=names, offsets=offsets)
+    moving = as_if_from_fbx(dataclasses.replace(recorded.pairs[0][0], skeleton=skeleton))
+    named = Duet([(moving, moving)], recorded.ranges, HELD_OUT_SHARE)
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", named), named, "x.py")
     lines = (folder / "client_settings.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith(("latent_dim", "seq_length"))] == [
         f"seq_length = {LENGTH}",
@@ -211,9 +231,9 @@ def test_names_cannot_leave_their_comment(duet, tmp_path):
 
 
 def test_the_folder_is_whole_or_as_it_was(duet, tmp_path, monkeypatch):
-    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
-    nets = make_nets("vae_rnn", pairs)
-    folder = realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn.py")
+    recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
+    nets = make_nets("vae_rnn", recorded)
+    folder = realtime.save_realtime(tmp_path, nets, recorded, "vae_rnn.py")
     (folder / "mine.txt").write_text("of the user, in a folder that is written anew", encoding="utf-8")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -222,18 +242,18 @@ def test_the_folder_is_whole_or_as_it_was(duet, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space") as raised:
         patch.setattr(realtime.files, "write_json", full)
-        realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn.py")
+        realtime.save_realtime(tmp_path, nets, recorded, "vae_rnn.py")
     assert raised.value.filename == str(folder / "model.json")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in tmp_path.glob(".*.part")] == []
-    realtime.save_realtime(tmp_path, nets, pairs, ranges, "vae_rnn.py")
+    realtime.save_realtime(tmp_path, nets, recorded, "vae_rnn.py")
     assert not (folder / "mine.txt").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_dancers_in_two_formats(duet, tmp_path):
-    pairs, ranges = load_pairs(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
-    fbx.save_fbx(as_if_from_fbx(pairs[0][0], 2.54), duet / "one.fbx")
-    pairs, ranges = load_pairs(duet, [["one.fbx", "two.bvh"]], [[[0, -1]]], 1.0, None, None)
-    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", pairs), pairs, ranges, "vae_rnn.py")
+    recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
+    fbx.save_fbx(as_if_from_fbx(recorded.pairs[0][0], 2.54), duet / "one.fbx")
+    recorded = load(duet, [["one.fbx", "two.bvh"]], [[[0, -1]]])
+    folder = realtime.save_realtime(tmp_path, make_nets("vae_rnn", recorded), recorded, "vae_rnn.py")
     assert Client(folder).settings["mocap_files"] == [["dancer1.fbx", "dancer2.bvh"]]

@@ -1,18 +1,19 @@
 """A run that cannot be lost: checkpoint and resume, Ctrl-C, full disks, locks, and losses that are no numbers."""
 
-import copy
 import os
 import pickle
 import signal
 import subprocess
 import sys
-import weakref
+import types
 import zipfile
 
+from common.dataset import Windows
 from common.results import checkpoint, weights
 from common.results.folder import open_folder
+from common.runtime import devices
 from common.runtime.errors import InputError
-from common.training.step import Step, seed_everything
+from common.training import Loop, seed_everything
 from helpers.killing import compare
 from helpers.mistakes import Payload
 from helpers.project import PROJECT, SCRIPTS, arguments, load_script, run_here, write_body
@@ -22,6 +23,7 @@ import pytest
 import torch
 
 SAVED = ("weights/checkpoint", "histories/history_2.csv")
+CLIPS = {"vae_rnn": 7, "vae_rnn_deepfake": 6}
 
 
 def with_results(tiny, folder, **changes):
@@ -40,9 +42,9 @@ def test_two_and_two_epochs_equal_four(name, tiny, duet, monkeypatch, capsys):
     assert "going on after 2 epochs" in output
     assert "epoch 3 :" in output
     assert "epoch 2 :" not in output
-    walk = "anims/seq_randwalk_epoch_4_seq_start_10_length_40.bvh"
-    if name == "vae_rnn":
-        assert (duet / "four" / walk).read_bytes() == (duet / "two" / walk).read_bytes()
+    clips = list((duet / "four/anims").glob("*.bvh"))  # the random walk is one of them
+    assert len(clips) == CLIPS[name]
+    assert all(clip.read_bytes() == (duet / "two/anims" / clip.name).read_bytes() for clip in clips)
 
 
 def test_a_finished_run_exports_again(tiny, monkeypatch, capsys):
@@ -124,19 +126,21 @@ def _hear_ctrl_c():
 @pytest.mark.skipif(os.name == "nt", reason="signals of another process")
 @pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_stopped_run_goes_on_where_it_was(number, code, tiny, duet):
-    settings = with_results(tiny, duet / "stopped", epochs=100_000, model_save_interval=100_000)
+    settings = with_results(tiny, duet / "stopped", epochs=100_000, model_save_interval=100_000, stop_after=None)
     run = started("vae_rnn", settings, duet)
     run.send_signal(getattr(signal, number))
     _, message = run.communicate(timeout=60)
     assert run.returncode == code, message
     state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
-    epochs = state["epoch"] + 2
-    assert (duet / f"stopped/weights/encoder_weights_epoch_{state['epoch']}").exists()
-    assert len((duet / "stopped/histories/history_100000.csv").read_text().splitlines()) == 1 + state["epoch"]
+    done = state["loop"]["epoch"]
+    epochs = done + 2
+    assert (duet / f"stopped/weights/encoder_weights_epoch_{done}").exists()
+    assert (duet / "stopped/weights/encoder_weights_best").exists()
+    assert len((duet / "stopped/histories/history_100000.csv").read_text().splitlines()) == 1 + done
     if number == "SIGINT":
         assert len(list((duet / "stopped/anims").glob("*.gif"))) == 7
         assert (duet / "stopped/histories/metrics_100000.json").exists()
-        assert message.strip().splitlines()[-1].startswith(f"stopped after {state['epoch']} of 100000 epochs.")
+        assert message.strip().splitlines()[-1].startswith(f"stopped after {done} of 100000 epochs.")
         assert "--resume=True" in message
     else:
         assert not list((duet / "stopped/anims").iterdir())
@@ -165,32 +169,43 @@ def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a signal to itself")
-@pytest.mark.parametrize(("name", "at"), [("vae_rnn", 6), ("vae_rnn_deepfake", 1)])  # of 4 held-out batches an epoch
+@pytest.mark.parametrize(  # of 4 held-out batches an epoch, and 4 before the first one
+    ("name", "at"),
+    [
+        ("vae_rnn", 10),
+        ("vae_rnn_deepfake", 5),
+        ("vae_rnn", 2),
+    ],
+)
 def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
     settings = tiny | {"batch_size": 2}
-    test, tested = Step.test, []
+    test_batches, tested = Loop.test_batches, []
 
-    def interrupted(step, batch, kld_scale):
-        tested.append(len(batch))
-        if len(tested) == at:
-            os.kill(os.getpid(), signal.SIGINT)
-        return test(step, batch, kld_scale)
+    def interrupted(loop):
+        for batch, validates in test_batches(loop):
+            tested.append(len(batch))
+            if len(tested) == at:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch, validates
 
-    monkeypatch.setattr(Step, "test", interrupted)
+    monkeypatch.setattr(Loop, "test_batches", interrupted)
     stopped = with_results(settings, duet / "stopped")
     assert run_here(name, stopped, monkeypatch) == 130
     assert len(tested) == at
-    epochs = at // 4
+    before, epochs = at < 4, max(0, at // 4 - 1)
     assert f"stopped after {epochs} of 2 epochs" in capsys.readouterr().err
     state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
-    assert (state["epoch"], state["batch"], len(state["history"])) == (epochs, 19, epochs)  # all that trains is done
+    trained = 0 if before else 19  # batches: all that trains is done
+    assert (state["loop"]["epoch"], state["loop"]["batch"], len(state["history"])) == (epochs, trained, epochs)
     previews = [path.name for path in (duet / "stopped/anims").glob("preview*")]
-    assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(1, epochs + 1)]
+    assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(0 if before else 1, epochs + 1)]
     assert run_here(name, stopped | {"resume": True}, monkeypatch) == 0
     assert "going on after" in capsys.readouterr().out
-    assert len(tested) == at + 4 * (2 - epochs)  # the held-out part is repeated as a whole
+    assert len(tested) == at + 4 * (2 - epochs + before)  # the held-out part is repeated as a whole
     assert run_here(name, with_results(settings, duet / "calm"), monkeypatch) == 0
     compare(duet / "calm", duet / "stopped", 2)
+    calm, stopped = (torch.load(duet / run / "weights/checkpoint", weights_only=True) for run in ("calm", "stopped"))
+    assert (calm["best"]["epoch"], calm["best"]["loss"]) == (stopped["best"]["epoch"], stopped["best"]["loss"])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -224,7 +239,7 @@ def test_a_full_disk_stops_no_training(tiny, duet, monkeypatch, capsys):
     output = capsys.readouterr().out
     assert output.count("No space left on device") == 3  # weights of epoch 1, checkpoint and weights of epoch 2
     assert "The training goes on" in output
-    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["epoch"] == 3
+    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["loop"]["epoch"] == 3
     assert (duet / "results/weights/encoder_weights_epoch_3").exists()
     assert not list((duet / "results").rglob("*.part*"))
 
@@ -233,14 +248,17 @@ def test_a_last_save_that_fails_ends_in_an_error(tiny, duet, monkeypatch, capsys
     save = torch.save
 
     def full(state, file):
-        if state.get("epoch") == 2:
+        if state.get("loop", {}).get("epoch") == 2:
             raise OSError(28, "No space left on device")
         save(state, file)
 
     monkeypatch.setattr(torch, "save", full)
     assert run_here("vae_rnn", tiny, monkeypatch) == 2
     assert capsys.readouterr().err.strip().endswith("checkpoint: No space left on device")
-    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["epoch"] == 1
+    assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["loop"]["epoch"] == 1
+    assert len(list((duet / "results/anims").glob("*.bvh"))) == CLIPS["vae_rnn"]  # which cost no training
+    assert (duet / "results/realtime/model.json").exists()
+    assert (duet / "results/report.html").exists()
     assert (duet / "results/weights/encoder_weights_epoch_2").exists()
     assert (duet / "results/histories/history_2.csv").exists()
 
@@ -276,94 +294,64 @@ def test_a_move_that_was_cut_short_is_completed(tmp_path):
 def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, monkeypatch, capsys):
     assert run_here(name, tiny, monkeypatch) == 0
     module = load_script(name)
-    compute, calls = module.compute_losses, []
+    compute, draw, drawn = module.compute_losses, Windows.draw, []
 
-    def broken(nets, batch, noise, kld_scale, windows, joint_weights):
-        total, norm, pos, quat, kld = compute(nets, batch, noise, kld_scale, windows, joint_weights)
-        calls.append(len(batch))
-        wrong = float("nan") if len(calls) > 1 and (batch == 20).any() else 0.0
-        return total + wrong, norm, pos + wrong, quat, kld
+    def remember(windows, batch, *noise_shape):
+        drawn.append(int(batch.windows[0]))
+        return draw(windows, batch, *noise_shape)
+
+    def broken(*inputs):
+        losses = compute(*inputs)
+        if len(drawn) == 5:  # of 3 batches an epoch
+            losses["total"] = losses["pos"] = losses["pos"] * float("nan")
+        return losses
 
     settings = tiny | {"resume": True, "epochs": 5}
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, settings)])
+    monkeypatch.setattr(Windows, "draw", remember)
     module.compute_losses = broken
-    with pytest.raises(InputError, match=r"epoch [34], batch \d: the loss is not finite \(pos\)") as caught:
+    with pytest.raises(InputError, match=r"epoch 4, batch 2: the loss is not finite \(pos\)") as caught:
         module.main()
-    assert "frames 20 to 27 of one.bvh and two.bvh" in str(caught.value)
+    assert f"is frames {drawn[-1]} to {drawn[-1] + 7} of one.bvh and two.bvh" in str(caught.value)
     assert "resume = True" in str(caught.value)
     state = torch.load(duet / "results/weights/checkpoint", weights_only=True)
-    assert f"epoch {state['epoch'] + 1}," in str(caught.value)
+    assert state["loop"]["epoch"] == 3
     assert all(torch.isfinite(value).all() for net in state["nets"].values() for value in net.values())
 
 
-class Allocator(torch.autograd.Function):
-    """A computation that has memory for so many windows only, on the way there or on the way back."""
-
-    @staticmethod
-    def forward(ctx, x, most, way):
-        ctx.most, ctx.way, ctx.size = most, way, len(x)
-        return Allocator.allocate(x, ctx.size > most and way == "forward")
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return Allocator.allocate(gradient, ctx.size > ctx.most and ctx.way == "backward"), None, None
-
-    @staticmethod
-    def allocate(x, too_much):
-        if too_much:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
-        return x.clone()
+NO_MEMORY = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"
 
 
-FITS = {
-    "forward": (5, 16, "batch_size = 16: .* A step with batch_size = 4 was tried, and fits: use that."),
-    "backward": (1, 16, "batch_size = 16: .* A step with batch_size = 1 was tried, and fits"),
-    "a smaller batch": (5, 6, "batch_size = 16: .* A step with batch_size = 4 was tried"),
-    "nothing": (
-        0,
-        16,
-        "does not suffice. Not even a single window fits. Use a smaller sequence_length or ae_rnn_layer",
-    ),
-}
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_too_little_memory_for_a_step_names_the_batch_size(name, way, tiny, duet, monkeypatch, capsys):
+    module = load_script(name)
+    compute, calls = module.compute_losses, []
 
+    def fail(*_):
+        raise RuntimeError(NO_MEMORY)
 
-@pytest.mark.parametrize("case", FITS)
-def test_too_little_memory_names_what_fits(case):
-    most, size, words = FITS[case]
-    net, way, held = torch.nn.Linear(2, 2), "backward" if case == "backward" else "forward", []
-    limit = [100]  # the first step has memory enough
+    def full(*inputs):
+        losses = compute(*inputs)
+        if losses["total"].requires_grad:
+            calls.append(1)
+            if len(calls) > 10:  # beyond what finds the learning rates
+                fail() if way == "forward" else losses["total"].register_hook(fail)
+        return losses
 
-    def compute(nets, batch, noise, kld_scale):
-        assert not [tensor for tensor in held if tensor() is not None]  # the step before has been let go
-        x = torch.rand(len(batch), 2)
-        held.append(weakref.ref(x))
-        return (Allocator.apply(nets["net"](x), limit[0], way).square().sum() + kld_scale,) * 5
-
-    step = Step({"net": net}, compute, (1,), torch.Generator())
-    step.set_learning_rate(0.1)
-    step.train(torch.arange(16), 0.0)
-    step.recent, limit[0] = [], most
-    before = copy.deepcopy((net.state_dict(), step.optimiser.state_dict()["state"])), torch.get_rng_state()
-    states = []
-    step.model.register_forward_pre_hook(lambda *_: states.append(torch.get_rng_state()))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, tiny | {"epochs": 9})])
+    module.compute_losses = full
+    words = r"batch_size = 16: the memory of the device \(cpu\) does not suffice\. Use batch_size = 8\."
     with pytest.raises(InputError, match=words):
-        step.train(torch.arange(size), 0.0)
-    states.append(torch.get_rng_state())
-    after = net.state_dict(), step.optimiser.state_dict()["state"]
-    torch.testing.assert_close(after, before[0], rtol=0, atol=0)
-    torch.set_rng_state(before[1])
-    torch.rand(size, 2)  # by the step that failed
-    assert all(torch.equal(state, torch.get_rng_state()) for state in states[1:])
-    assert len(states) == 1 + {"forward": 3, "backward": 5, "a smaller batch": 3, "nothing": 5}[case]
+        module.main()
 
 
-def test_a_device_beyond_help_is_no_reason_to_end_without_words():
-    def compute(nets, batch, noise, kld_scale):
-        raise RuntimeError("CUDA out of memory" if len(batch) == 16 else "CUDA error: an illegal memory access")
-
-    step = Step({"net": torch.nn.Linear(2, 2)}, compute, (1,), torch.Generator())
-    with pytest.raises(InputError, match=r"batch_size = 16: .* Try batch_size = 8\."):
-        step.train(torch.arange(16), 0.0)
+def test_only_a_lack_of_memory_is_told_as_such():
+    cpu = torch.device("cpu")
+    with pytest.raises(InputError, match="Use a smaller sequence_length or"), devices.memory_watched(cpu, 1):
+        raise MemoryError
+    with pytest.raises(RuntimeError, match="illegal memory access"), devices.memory_watched(cpu, 16):
+        raise RuntimeError("CUDA error: an illegal memory access")
 
 
 def test_random_state_comes_back():
@@ -375,5 +363,5 @@ def test_random_state_comes_back():
 
     first = draws()
     assert draws() != first
-    checkpoint._restore_random_state(state, generator, torch.device("cpu"))
+    checkpoint.restore_random_state(state, types.SimpleNamespace(generator=generator, device=torch.device("cpu")))
     assert draws() == first

@@ -10,14 +10,12 @@ from helpers.project import PROJECT, SCRIPTS, load_script
 
 import pytest
 
-CONSTANTS = {
-    "epochs": 3,
-    "mocap_fps": None,
-    "mocap_files": [["a", "b"]],
-    "results_path": "results",
-    "save_history": True,
-}
-CONSTANTS |= {"ae_learning_rate": 1e-4, "mocap_loss_weights_file": "x.json", "device": "auto"}
+
+def constants_in(name):
+    return settings.constants_of(vars(load_script(name)), PROJECT / f"{name}.py")
+
+
+CONSTANTS = constants_in("vae_rnn") | {"epochs": 3, "mocap_loss_weights_file": "x.json"}
 
 
 def configure(*arguments):
@@ -77,17 +75,11 @@ def test_paths_on_the_command_line_are_relative_to_where_the_user_is(tmp_path, m
         ("--mocap_files=['a.bvh','b.bvh']", "mocap_files = .* a pair of file names"),
         ("--mocap_files=[['a']]", "mocap_files = .* a pair of file names"),
         ("--mocap_files=" + "[" * 5000, "mocap_files = .*: expected"),
-        ("--mocap_files=" + "9" * 200_000, "longer than"),
-        ("--mocap_files=" + "-" * 99_000 + "1", "mocap_files = .{200,210}: expected"),
-        ("--epochs=10**10**10", "epochs = .*: expected"),
-        ("--epochs=" + "9" * 5000, "epochs = '9{100,}...: expected"),
         ("--epochs=0x" + "f" * 5000, "epochs = a number of too many digits: expected"),
         ("--epochs={[]: 1}", "epochs = .*: expected"),
         ("--epochs=1if", "epochs = '1if': expected"),
         (r"--epochs='\0'", "epochs = .*: expected"),
         (r"--results_path='a\0'", r"results_path = 'a\\x00': expected"),
-        ("--" + "x" * 1_000_000 + "=3", "no setting named 'x{199}...; the nearest"),
-        ("x" * 1_000_000, "cannot read the argument 'x{199}...: settings"),
         ("--results_path=", "results_path = '': expected a text"),
         ("--device=gpu", 'device = .*expected "auto"'),
     ],
@@ -104,8 +96,10 @@ def test_bad_overrides_are_refused(argument, message, recwarn):
 def test_settings_are_printed_with_what_was_changed(capsys):
     configure("--epochs=20")
     printed = capsys.readouterr().out
-    assert re.search(r"epochs +  ?= 20  <- command line", printed)
-    assert re.search(r"mocap_fps += None\n", printed)
+    assert re.search(r"^epochs += 20$", printed, re.MULTILINE)
+    assert "mocap_fps" not in printed
+    configure()
+    assert capsys.readouterr().out == ""
 
 
 def test_help_prints_what_the_script_does_and_its_constants(capsys):
@@ -135,21 +129,29 @@ def test_config_holds_paths_from_a_console_of_another_encoding(tmp_path):
     assert json.loads(text)["results_path"] == config["results_path"]
 
 
-def constants_in(name):
-    return settings.constants_of(vars(load_script(name)), PROJECT / f"{name}.py")
+MISSPELT, DELETED = (
+    r"edited\.py: there is no constant '{}'; is it a misspelt '{}'\?",
+    "edited.py has no constant {} any",
+)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"),
-    [("batchsize = 16", "batch_size = 16"), ("", "view_azi = -90.0  # degrees; -90 looks at the front")],
+    ("script", "right", "wrong", "message"),
+    [
+        ("vae_rnn", "batch_size = 16", "batchsize = 16", MISSPELT.format("batchsize", "batch_size")),
+        ("vae_rnn", "decoder_weights_file", "decoder_weight_file", MISSPELT.format("decoder_weight_file", ".*")),
+        ("vae_rnn", "view_azi = -90.0  # degrees; -90 looks at the front", "", DELETED.format("view_azi")),
+        ("vae_rnn", "export_walk_step = 1.0", "", DELETED.format("export_walk_step")),
+        ("vae_rnn_deepfake", "export_sample_latent = False", "", DELETED.format("export_sample_latent")),
+        ("vae_rnn", "epochs = 600", "epochs = 600\nlearning_rte = 1", "'learning_rte'; is it a misspelt '.*learn"),
+    ],
 )
-def test_a_constant_that_was_misspelt_or_deleted_is_named(tmp_path, wrong, right):
-    source = (PROJECT / "vae_rnn.py").read_text(encoding="utf-8")
-    assert right in source
-    (tmp_path / "edited.py").write_text(source.replace(right, wrong), encoding="utf-8")
+def test_a_constant_that_was_misspelt_or_deleted_is_named(script, right, wrong, message, tmp_path):
+    source = (PROJECT / f"{script}.py").read_text(encoding="utf-8")
+    assert f"\n{right}" in source
     namespace = {"__name__": "edited"}
-    exec(compile((tmp_path / "edited.py").read_text(encoding="utf-8"), "edited.py", "exec"), namespace)
-    with pytest.raises(InputError, match=f"no constant {right.split()[0]} any more.*{wrong.split(' ')[0]}"):
+    exec(compile(source.replace(f"\n{right}", f"\n{wrong}"), "edited.py", "exec"), namespace)
+    with pytest.raises(InputError, match=message):
         settings.constants_of(namespace, tmp_path / "edited.py")
 
 
@@ -177,15 +179,28 @@ def test_every_constant_has_a_rule_and_is_read(name):
     constants = settings.constants_of(module, PROJECT / f"{name}.py")
     plain = {key for key, value in module.items() if isinstance(value, (int, float, str, list, type(None)))}
     assert {key for key in plain if not key.startswith("_")} == set(constants)
-    reads = [node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    nodes = ast.walk(ast.parse(source))
+    read_here = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     for constant, value in constants.items():
         settings.check(constant, value)
-        assert reads.count(constant) > 1, f"{constant} is never read"  # once is where it is set
+    unread = set(constants) - read_here - read_in_common()
+    assert unread <= {"ae_kld_loss_scale"}  # which published settings list
+
+
+def read_in_common():
+    """The settings that common/ takes out of the config of a run."""
+    sources = [path.read_text(encoding="utf-8") for path in (PROJECT / "common").rglob("*.py")]
+    return {
+        name
+        for source in sources
+        for name in re.findall(r'"(view_\w+)"|(?:config|settings)\["(\w+)"\]', source)
+        for name in name
+    }
 
 
 def test_every_rule_belongs_to_a_constant():
     constants = {key for name in SCRIPTS for key in constants_in(name)}
-    assert set(settings.RULES) == constants
+    assert set(settings.TABLE) == constants
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -193,18 +208,20 @@ def test_published_names_and_defaults(name):
     constants = constants_in(name)
     published = {
         "mocap_file_path": "data/mocap", "mocap_pos_scale": 1.0, "mocap_fps": None, "mocap_loss_weights_file": None,
-        "latent_dim": 32 if name == "vae_rnn" else 64, "sequence_length": 64,
+        "latent_dim": 32, "sequence_length": 64,
         "ae_rnn_layer_count": 2, "ae_rnn_layer_size": 256, "ae_rnn_bidirectional": True,
         "ae_dense_layer_sizes": [512], "save_weights": True, "load_weights": False,
         "sequence_offset": 2, "batch_size": 16, "test_percentage": 0.2,
-        "ae_learning_rate": 1e-5 if name == "vae_rnn" else 1e-4,
-        "ae_norm_loss_scale": 0.1, "ae_pos_loss_scale": 0.1, "ae_quat_loss_scale": 30.0,
+        "ae_learning_rate": 1e-4, "ae_kld_loss_scale": 0.0,
+        "ae_norm_loss_scale": 0.1, "ae_pos_loss_scale": 0.1, "ae_quat_loss_scale": 1.0,
         "kld_scale_cycle_duration": 100, "kld_scale_min_const_duration": 20, "kld_scale_max_const_duration": 20,
         "min_kld_scale": 0.0, "max_kld_scale": 0.1, "epochs": 600, "model_save_interval": 50, "save_history": True,
         "view_ele": 90.0, "view_azi": -90.0, "view_line_width": 1.0, "view_size": 4.0, "export_seq_index": 0,
         "export_seq_start": 1000, "export_seq_length": 1000, "export_formats": None, "results_path": "results",
         "device": "auto", "show_history": True,
     }  # fmt: skip
+    published |= {key: f"results/weights/{key[:-5]}_best" for key in constants if key.endswith("coder_weights_file")}
+    published |= {"export_mix_seq_start": 2000} if name == "vae_rnn" else {}
     assert {key: constants[key] for key in published} == published
 
 

@@ -2,7 +2,8 @@
 
 import copy
 
-from common.dataset import augment, load_pairs, make_windows
+from common.dataset import Duet, Windows, load_pairs
+from common.dataset.augment import Augmentation
 from common.mocap import load_mocap
 from common.motion import kinematics, quaternion
 from common.training.warm_start import response_basis, ridge, samples
@@ -22,13 +23,7 @@ def windows():
     files = [[f"duet_dancer{dancer}.fbx" for dancer in (1, 2)]]
     ranges = [[[0, 1200]]]
     pairs, ranges = load_pairs(PROJECT / "data/mocap", files, ranges, 1.0, None, None, None, "builtin")
-    return windows_of(pairs, ranges)
-
-
-def windows_of(pairs, ranges):
-    windows = make_windows(pairs, ranges, [1], LENGTH, 8, 0.2, CPU)
-    windows.changes = augment.Augmentation(windows, True, False)
-    return windows
+    return Windows(Duet(pairs, ranges, 0.2), [1], LENGTH, 8, CPU, augment_heading=True)
 
 
 def fit(windows, code_count=40, source=None, target=None):
@@ -40,7 +35,7 @@ def fit(windows, code_count=40, source=None, target=None):
 
 def turn_draws(count):
     """Draws for the augmentation that turn every window at random and mirror none."""
-    draws = torch.randn(count, augment.DRAWS, generator=torch.Generator().manual_seed(1))
+    draws = torch.randn(count, Augmentation.DRAWS, generator=torch.Generator().manual_seed(1))
     draws[:, 2], draws[:, 3] = 1, -1
     return draws
 
@@ -64,7 +59,7 @@ def test_a_response_turns_with_the_duet(windows):
     regression, draws = fit(windows), turn_draws(len(windows.test))
     response = regression.respond(windows.gather(0, windows.test))
     to_turned = regression.respond(windows.gather(0, windows.test, draws))
-    assert degrees(windows.changes(1, response, draws), to_turned).max() < 0.5
+    assert degrees(windows.augmentation(1, response, draws), to_turned).max() < 0.5
     assert degrees(response, to_turned).max() > 90
 
 
@@ -123,7 +118,7 @@ def test_the_joint_that_turns_the_body_is_found_below_a_resting_root_and_above_r
             hips = kinematics.hips(take.skeleton)
             take.rot_local[:, 0] = take.rot_local[:, hips]
             take.rot_local[:, hips] = (1, 0, 0, 0)
-    windows = make_windows([takes], [[(0, 100)]], [1], 8, 2, 0.2, CPU)
+    windows = Windows(Duet([takes], [[(0, 100)]], 0.2), [1], 8, 2, CPU)
     frame = fit(windows, 10).frame
     expected = 0 if who == "root" else kinematics.hips(takes[0].skeleton)
     assert [frame.source.joint, frame.target.joint] == [expected, expected]

@@ -1,12 +1,12 @@
 """The warm start: the motion basis, and models that give the recording's movements before the first step."""
 
-from common.dataset import augment, load_pairs, make_windows
-from common.evaluation import evaluate
+from common.dataset import Duet, Windows, load_pairs
+from common.dataset.augment import Augmentation
+from common.evaluation import Evaluation
 from common.motion import quaternion
 from common.results import weights
 from common.runtime.errors import InputError
-from common.training import warm_start
-from common.training.step import seed_everything
+from common.training import seed_everything, warm_start
 from common.training.warm_start import dense_layers, motion_basis, networks, samples
 from common.training.warm_start.ridge import LinearMap, RidgeRegression
 from helpers import plain_training
@@ -38,18 +38,17 @@ def make(name, recording, changes, turns=True):
     """A script's models, windows and generator."""
     script = load_script(name)
     vars(script).update(MODEL | changes)
-    pairs, ranges = recording
-    windows = make_windows(pairs, ranges, [0, 1], script.sequence_length, script.sequence_offset, 0.2, CPU)
-    windows.changes = augment.Augmentation(windows, turns, False)
+    duet = Duet(*recording, 0.2)
+    windows = Windows(duet, [0, 1], script.sequence_length, script.sequence_offset, CPU, augment_heading=turns)
     generator = seed_everything(4)
-    return script, script.make_models([poses.shape[1] for poses in windows.poses]), windows, generator
+    return script, script.make_models(duet.pose_dims), windows, generator
 
 
 def begin(name, nets, windows, generator):
     if name == "vae_rnn":
-        warm_start.translation(nets["encoder"], nets["decoder"], windows, generator)
+        warm_start.translation(nets, windows, generator)
     else:
-        warm_start.deepfake(nets["encoder"], [nets["decoder1"], nets["decoder2"]], windows, generator)
+        warm_start.deepfake(nets, windows, generator)
 
 
 def degrees(one, other):
@@ -221,7 +220,7 @@ def test_other_models_than_the_shipped_ones_are_refused(change, recording):
 def test_models_know_the_movements_before_they_learn(name, turns, recording):
     script, nets, windows, generator = make(name, recording, {}, turns)
     begin(name, nets, windows, generator)
-    judge = evaluate.Evaluation(*recording, 0.2, script.sequence_length)
+    judge = Evaluation(windows.duet, script.sequence_length)
     rows = judge.measure(script.conversions(nets), 0)["rows"]
     for row in rows[: 1 if name == "vae_rnn" else 2]:
         figure = row["figures"][0]
@@ -233,7 +232,7 @@ def test_the_code_does_not_tell_who_dances(recording):
     minute = recording[0], [[(6000, 9000)]]
     script, nets, windows, generator = make("vae_rnn_deepfake", minute, {})
     begin("vae_rnn_deepfake", nets, windows, generator)
-    judge = evaluate.Evaluation(*minute, 0.2, script.sequence_length)
+    judge = Evaluation(windows.duet, script.sequence_length)
     figures = {figure["name"]: figure for figure in judge.measure(script.conversions(nets), 0)["conversion"]}
     assert figures["latent codes told apart by a linear probe"]["model"] < 75
     for source, target in ((1, 2), (2, 1)):
@@ -303,14 +302,14 @@ def test_a_translation_turns_with_the_duet(recording):
     minute = recording[0], [[(6000, 9000)]]
     _, nets, windows, generator = make("vae_rnn", minute, {"ae_rnn_layer_size": 128, "ae_dense_layer_sizes": [128]})
     begin("vae_rnn", nets, windows, generator)
-    chance = torch.randn(len(windows.test), augment.DRAWS, generator=generator)
+    chance = torch.randn(len(windows.test), Augmentation.DRAWS, generator=generator)
     chance[:, 2], chance[:, 3] = 1, -1
     with torch.no_grad():
         here, there = (
             nets["decoder"](torch.tanh(nets["encoder"](windows.gather(0, windows.test, draws))[0]))
             for draws in (None, chance)
         )
-    turned = windows.changes(1, quaternion.normalise(here.unflatten(-1, (-1, 4))).flatten(2), chance)
+    turned = windows.augmentation(1, quaternion.normalise(here.unflatten(-1, (-1, 4))).flatten(2), chance)
     hips = slice(0, 4)
     assert degrees(there[..., hips], here[..., hips]) > 45
     assert degrees(there[..., hips], turned[..., hips]) < 10

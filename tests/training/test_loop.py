@@ -1,0 +1,283 @@
+"""What wraps a training step from outside: batches and their shares, means, the best weights, what is no number."""
+
+import collections
+import contextlib
+import math
+
+from common.dataset import Duet, Windows
+from common.mocap import load_mocap
+from common.runtime import devices, interrupt, parallel
+from common.runtime.errors import InputError
+from common.training import BestWeights, Loop, Means, check_finite
+from common.training.cuda_graph import CudaGraph, copy_of, tensors_of
+from common.training.loop import Batch
+
+import pytest
+import torch
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def windows(duet):
+    takes = [load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
+    return Windows(Duet([takes], [[(0, 100)]], 0.2), [1], 10, 2, CPU)
+
+
+def make_loop(windows, batch_size=8):
+    return Loop(windows, batch_size, torch.Generator().manual_seed(0), interrupt.Stop())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# batches
+
+
+def test_batches_cover_every_window_once_in_an_order_that_the_seed_gives(windows):
+    orders = []
+    for seed in (3, 3, 4):
+        loop = make_loop(windows)
+        loop.generator.manual_seed(seed)
+        epochs = loop.epochs(1)
+        next(epochs)
+        batches = [batch.windows for batch in loop.batches()]
+        assert {len(batch) for batch in batches[:-1]} == {8}
+        assert sorted(torch.cat(batches).tolist()) == sorted(windows.train.tolist())
+        orders.append(torch.cat(batches).tolist())
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_an_epoch_that_was_stopped_goes_on_with_the_batches_that_are_left(windows):
+    def train(loop, epochs, stop_at=None):
+        seen = []
+        for _ in loop.epochs(epochs):
+            for batch in loop.batches():
+                seen.append((batch.windows.tolist(), batch.randn(2).tolist()))
+                loop.train_losses.add({"total": batch.windows.float().mean()}, len(batch))
+                loop.stop.asked = len(seen) == stop_at
+            if not loop.stopped:
+                means.append(loop.end_epoch())
+        return seen
+
+    means = []
+    whole, whole_means = train(make_loop(windows), 3), means
+    means = []
+    stopped = make_loop(windows)
+    first = train(stopped, 3, stop_at=7)
+    goes_on = make_loop(windows)
+    goes_on.load_state(stopped.state())
+    goes_on.generator.set_state(stopped.generator.get_state())
+    assert first + train(goes_on, 3) == whole
+    assert [mean["total"] for mean in means] == pytest.approx([mean["total"] for mean in whole_means])
+
+
+def test_held_out_batches_tell_which_windows_choose_the_best_weights(duet):
+    takes = [load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
+    windows = Windows(Duet([takes], [[(0, 100)]], 0.8), [1], 6, 1, CPU)
+    loop = make_loop(windows)
+    loop.bar = next(iter([None]))
+    parts = {True: [], False: []}
+    for batch, validates in loop.test_batches():
+        parts[validates] += batch.windows.tolist()
+    assert sorted(parts[True]) == windows.validation.tolist()
+    assert sorted(parts[True] + parts[False]) == windows.test.tolist()
+    assert parts[False]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 7])
+def test_the_shares_of_all_processes_give_the_gradient_of_the_whole_batch(processes, monkeypatch):
+    """Of a batch of 5, which no number of processes above 1 divides; of 7, two have no window of their own."""
+    inputs = torch.randn(20, 3, generator=torch.Generator().manual_seed(1))
+    whole = torch.tensor([4, 11, 0, 7, 19])
+    weights = torch.randn(3, 2, requires_grad=True)
+
+    def gradient(batch):
+        predictions = (inputs[batch.windows] @ weights + batch.randn(2)).square().sum(1)
+        (predictions.mean() * batch.share).backward()
+        found, weights.grad = weights.grad, None
+        return found
+
+    expected = gradient(Batch(whole, torch.Generator().manual_seed(2)))
+    gradients, counts = [], []
+    monkeypatch.setattr(parallel, "world_size", lambda: processes)
+    for rank in range(processes):
+        monkeypatch.setattr(parallel, "rank", lambda rank=rank: rank)
+        batch = Batch(whole, torch.Generator().manual_seed(2))
+        gradients.append(gradient(batch))
+        counts.append(len(batch))
+    assert sum(counts) == 5
+    torch.testing.assert_close(torch.stack(gradients).mean(0), expected)  # as DistributedDataParallel averages
+
+
+def test_means_count_windows_not_batches():
+    means = Means()
+    means.add({"total": torch.tensor(1.0), "kld": torch.tensor(4.0)}, 3)
+    means.add({"total": torch.tensor(5.0), "kld": torch.tensor(0.0)}, 1)
+    means.add({"total": torch.tensor(99.0), "kld": torch.tensor(99.0)}, 0)
+    assert means.means() == {"total": 2.0, "kld": 3.0}
+    assert Means().means() == {}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# losses that are no number
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_named_with_epoch_batch_term_and_window(value, windows):
+    loop = make_loop(windows)
+
+    @loop.step
+    def train_step(number):
+        losses = {"total": number * 1, "pos": number, "quat": torch.tensor(1.0)}
+        check_finite(losses)
+        return losses
+
+    first = None
+    with pytest.raises(InputError) as error:
+        for epoch in loop.epochs(3):
+            for batch in loop.batches():
+                first = int(batch.windows[0])
+                train_step(torch.tensor(value if (epoch, loop.batch) == (1, 3) else 1.0))
+            loop.end_epoch()
+    assert f"epoch 2, batch 3: the loss is not finite (pos); the first window of the batch is frames {first} to " in (
+        str(error.value)
+    )
+    assert f"{first + 9} of one.bvh and two.bvh" in str(error.value)
+
+
+def test_a_look_back_finds_the_batch_whose_loss_was_no_number(windows):
+    """As on devices whose losses are looked at some steps later."""
+    loop = make_loop(windows)
+    train_step = loop.step(lambda number: {"total": number, "quat": number})
+    starts = []
+    with pytest.raises(InputError, match=r"epoch 1, batch 2: the loss is not finite \(quat\)") as error:
+        for _ in loop.epochs(1):
+            for batch in loop.batches():
+                starts.append(int(batch.windows[0]))
+                train_step(torch.tensor(math.nan if loop.batch == 2 else 1.0))
+            loop.state()  # what is saved must not hold it
+    assert f"frames {starts[1]} to {starts[1] + 9} of one.bvh" in str(error.value)
+
+
+def test_too_little_memory_names_a_smaller_batch(windows):
+    loop = make_loop(windows, 8)
+
+    @loop.step
+    def train_step():
+        raise RuntimeError("CUDA out of memory")
+
+    with pytest.raises(InputError, match=r"batch_size = 8: the memory of the device .* Use batch_size = 4"):
+        train_step()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the best weights
+
+
+def offer(best, nets, epoch, total, kld=0.0, kld_scale=0.0):
+    nets["net"].weight.data.fill_(epoch)
+    best.offer(nets, epoch, {"total": total, "kld": kld}, kld_scale)
+
+
+def test_the_weights_with_the_smallest_reconstruction_are_kept_and_the_start_counts():
+    nets, best = {"net": torch.nn.Linear(1, 1)}, BestWeights()
+    offer(best, nets, 0, 3.0)
+    assert (best.epoch, best.loss) == (0, 3.0)
+    offer(best, nets, 1, 3.5)
+    assert best.epoch == 0
+    offer(best, nets, 2, 4.0, kld=20.0, kld_scale=0.1)  # 2 without the KL
+    assert (best.epoch, best.loss) == (2, pytest.approx(2.0))
+    offer(best, nets, 3, best.loss)  # as good: the earlier one stays
+    offer(best, nets, 4, math.nan)
+    assert best.epoch == 2
+    best.use(nets)
+    assert nets["net"].weight.item() == 2
+
+
+def test_the_training_ends_after_epochs_without_a_better_one(capsys):
+    nets, best = {"net": torch.nn.Linear(1, 1)}, BestWeights(keep=False)
+    assert not best.stops_paying(1)
+    stops = []
+    for epoch, total in enumerate([5.0, 4.0, 4.5, 3.0, 3.0, 3.5, 4.0]):
+        offer(best, nets, epoch, total)
+        assert not best.stops_paying(None)
+        stops.append(best.stops_paying(3))
+    assert stops == [False] * 6 + [True]
+    assert best.weights == {}
+    assert "3 epochs without a smaller held-out reconstruction (stop_after)" in capsys.readouterr().out
+
+
+def test_with_nothing_held_out_no_weights_are_better_and_the_training_goes_on():
+    nets, best = {"net": torch.nn.Linear(1, 1)}, BestWeights()
+    for epoch in range(30):
+        best.offer(nets, epoch, {}, 0.0)
+    assert best.epoch is None and not best.stops_paying(20)
+    best.use(nets)
+
+
+def test_a_training_that_goes_on_knows_the_best_before():
+    nets, best, later = {"net": torch.nn.Linear(1, 1)}, BestWeights(), BestWeights()
+    offer(best, nets, 0, 3.0)
+    offer(best, nets, 1, 2.0)
+    later.load_state(best.state())
+    offer(later, nets, 2, 2.5)
+    assert (later.epoch, later.loss) == (1, 2.0)
+    later.use(nets)
+    assert nets["net"].weight.item() == 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# devices
+
+
+def test_bfloat16_falls_back_to_float32_with_a_note(monkeypatch, capsys):
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: False)
+    assert isinstance(devices.precision("bfloat16", CPU), contextlib.nullcontext)
+    assert "trains no LSTM in it; training in float32" in capsys.readouterr().out
+    assert isinstance(devices.precision("float32", CPU), contextlib.nullcontext)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: True)
+    assert isinstance(devices.precision("bfloat16", CPU), torch.autocast)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_numbered_card_is_made_the_current_one(monkeypatch):
+    current = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(torch, "empty", lambda *_, device: None)
+    assert devices.pick_device("cuda:1") == torch.device("cuda", 1)
+    assert current == [torch.device("cuda", 1)]
+
+
+def test_more_processes_than_devices_are_refused(monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4", "LOCAL_RANK": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert devices.pick_device("cpu").type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match=r"--nproc_per_node: this machine has 2 CUDA device"):
+        devices.pick_device("auto")
+
+
+Pair = collections.namedtuple("Pair", ["poses", "pos", "parents"])
+
+
+def test_copies_of_nested_inputs_have_tensors_of_their_own():
+    parents = [-1, 0]
+    inputs = (Pair(torch.ones(2), None, parents), (torch.zeros(3), Pair(torch.ones(1), torch.ones(4), parents)))
+    copy = copy_of(inputs)
+    assert isinstance(copy[0], Pair) and isinstance(copy[1][1], Pair)
+    assert copy[0].parents is parents and copy[0].pos is None
+    assert [len(tensor) for tensor in tensors_of(inputs)] == [2, 3, 1, 4]
+    for mine, theirs in zip(tensors_of(copy), tensors_of(inputs), strict=True):
+        assert torch.equal(mine, theirs) and mine.data_ptr() != theirs.data_ptr()
+        mine.fill_(7)
+        assert not (theirs == 7).any()
+
+
+def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
+    recorded = CudaGraph(lambda batch: {"total": batch.sum()})
+    monkeypatch.setattr(recorded, "_warm_up", lambda inputs: recorded.step(*inputs))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: (_ for _ in ()).throw(RuntimeError("not here\nmore")))
+    assert [recorded(torch.ones(3))["total"].item() for _ in range(6)] == [3.0] * 6
+    assert capsys.readouterr().out.count("cannot be recorded here, which makes it slower: not here") == 1
