@@ -411,7 +411,7 @@ def test_the_sine_swings_the_whole_code_as_the_exported_clip_does(page):
     page.run("live.play(false), live.guide.setSine(true), 0")
     base = torch.tensor(page.run("[...live.guide.base]"))
     made = page.run("(live.dance.waiting = null, Array.from({length: 20}, () => [...live.guide.next(16).code]))")
-    expected = generate.sine_offset(base.expand(20, -1), 0.5, 4 * 50, 16)
+    expected = generate.sine_offset(base.expand(20, -1), 0.5, 4 * 50, 64)
     np.testing.assert_allclose(made, expected, atol=1e-5)
 
 
