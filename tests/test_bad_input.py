@@ -5,7 +5,6 @@ import os
 import pickle
 import sys
 
-from common.results import clips
 from helpers.mistakes import MISTAKES, NOTES, edit, pickle_payload, prepare
 from helpers.project import PROJECT, SCRIPTS, run_here, start_script
 
@@ -33,7 +32,7 @@ def test_a_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch,
 @pytest.mark.parametrize("noted", NOTES)
 def test_what_stops_nothing_is_noted(noted, tiny, duet, monkeypatch, capsys):
     settings, words = prepare(NOTES[noted], duet)
-    monkeypatch.setattr(clips, "export_clip", lambda *_: None)
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     assert run_here("vae_rnn", tiny | {"epochs": 1, "batch_size": 8} | settings, monkeypatch) == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert any(all(word in line for word in words) for line in notes), notes

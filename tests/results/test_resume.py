@@ -198,7 +198,7 @@ def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkey
     trained = 0 if before else 19  # batches: all that trains is done
     assert (state["loop"]["epoch"], state["loop"]["batch"], len(state["history"])) == (epochs, trained, epochs)
     previews = [path.name for path in (duet / "stopped/anims").glob("preview*")]
-    assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(0 if before else 1, epochs + 1)]
+    assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(1, epochs + 1)]
     assert run_here(name, stopped | {"resume": True}, monkeypatch) == 0
     assert "going on after" in capsys.readouterr().out
     assert len(tested) == at + 4 * (2 - epochs + before)  # the held-out part is repeated as a whole

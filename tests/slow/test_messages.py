@@ -8,7 +8,6 @@ import ast
 import sys
 from pathlib import Path
 
-from common.results import clips
 from common.runtime import console, errors
 from helpers.mistakes import ELSEWHERE, MISTAKES, NOTES, prepare
 from helpers.project import PROJECT, run_here, tiny_settings, write_duet
@@ -42,7 +41,7 @@ def places_told_at(folder, monkeypatch):
 
     monkeypatch.setattr(errors, "_describe", lambda error: told_at.add(raised_at(error)) or describe(error))
     monkeypatch.setattr(console, "note", noting_place)
-    monkeypatch.setattr(clips, "export_clip", lambda *_: None)
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     for number, case in enumerate([*MISTAKES.values(), *NOTES.values()]):
         duet = folder / str(number)
         duet.mkdir()

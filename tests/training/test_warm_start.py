@@ -156,7 +156,7 @@ def test_an_encoder_gives_the_codes_of_movements(changes, recording):
         readout = dense_layers.pass_on(encoder.dense_layers.values(), readout, generator)
         networks.set_encoder_heads(encoder, readout)
         codes, expected = torch.tanh(encoder(held_out)[0]), basis.codes(held_out)
-    assert float((codes - expected).square().mean().sqrt()) < 0.25 * float(expected.std())
+    assert float((codes - expected).square().mean().sqrt()) < 0.35 * float(expected.std())
 
 
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)
