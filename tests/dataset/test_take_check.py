@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import re
 import time
+import types
 
 from common.dataset import check_takes
 from common.mocap import first_frames, load_mocap, resample
@@ -253,3 +254,12 @@ def test_ten_minutes_take_no_time(dancer):
         check_take(take)
         spent.append(time.process_time() - start)
     assert min(spent) < 0.3 * max(20, take.skeleton.joint_count) / 57
+
+
+def test_many_findings_are_counted(monkeypatch, capsys):
+    jumps = [types.SimpleNamespace(start=frame, end=frame + 1, kind="jump", text="jumps") for frame in range(10)]
+    monkeypatch.setattr("common.dataset.take_findings.check_take", lambda *_: jumps)
+    monkeypatch.setattr("common.dataset.take_findings.without", lambda ranges, *_: list(ranges))
+    take = types.SimpleNamespace(path="one.bvh", fps=50.0)
+    assert len(check_takes([(take, take)], [[(0, 100)]])) == 20
+    assert capsys.readouterr().out.count("one.bvh: and 2 more of the kind.") == 2

@@ -12,6 +12,8 @@ import pytest
 
 EPOCHS = 60
 SETTINGS = {
+    "mocap_valid_frame_ranges": "[[[0,2000]]]",
+    "initial_weights": "noise",
     "ae_rnn_layer_size": 16,
     "ae_dense_layer_sizes": [32],
     "latent_dim": 8,

@@ -281,3 +281,11 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: (_ for _ in ()).throw(RuntimeError("not here\nmore")))
     assert [recorded(torch.ones(3))["total"].item() for _ in range(6)] == [3.0] * 6
     assert capsys.readouterr().out.count("cannot be recorded here, which makes it slower: not here") == 1
+
+
+def test_an_epoch_that_takes_far_longer_is_noted_once(windows, capsys):
+    loop = Loop(windows, 8, torch.Generator(), interrupt.Stop())
+    for seconds in (1.0, 2.9, 3.1, 9.0):
+        loop._note_slowness(seconds)
+    assert capsys.readouterr().out.count("3.1 times as long as the fastest one") == 1
+    assert "OMP_NUM_THREADS" not in capsys.readouterr().out
