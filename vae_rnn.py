@@ -1,14 +1,11 @@
 """Translate one dancer's movement into the other's.
 
 An LSTM variational autoencoder reads a window of dancer 1's poses and predicts the poses that dancer 2 danced at the
-same time. Edit the constants below and start
+same time. The README explains every constant and result. Edit the constants below and start
 
-    python vae_rnn.py
-
-or set them for one run, as in `python vae_rnn.py --epochs=20`. The README explains every constant and result.
+    python vae_rnn.py           or, for one run:   python vae_rnn.py --epochs=20
 """
 
-import sys
 from pathlib import Path
 
 from common import dataset, evaluation, model, report, results, runtime, training
@@ -145,9 +142,8 @@ def train(nets, windows, joint_weights, evaluator, run, page):
         optimiser.step()
         return losses
 
-    if run.best.epoch is None:
-        _, validation_losses = test(nets, windows, joint_weights, loop, 0.0)
-        run.best.offer(nets, 0, {} if loop.stopped else validation_losses, 0.0)
+    if run.best.epoch is None:  # the start itself counts
+        run.best.offer(nets, 0, test(nets, windows, joint_weights, loop, 0.0)[1], 0.0)
     for epoch in loop.epochs(epochs):
         optimiser.set_epoch(epoch)
         kld_cycle = kld_scale_cycle_duration, kld_scale_min_const_duration, kld_scale_max_const_duration
@@ -173,12 +169,10 @@ def train(nets, windows, joint_weights, evaluator, run, page):
 @torch.no_grad()
 def test(nets, windows, joint_weights, loop, kld_scale):
     """Mean losses of the held-out part, and of its half that chooses the best weights."""
-    held_out, validation = training.Means(), training.Means()
-    for batch, validates in loop.test_batches():
-        losses = compute_losses(nets, *windows.recorded(batch), None, kld_scale, joint_weights)
-        held_out.add(losses, len(batch))
-        validation.add(losses, len(batch) if validates else 0)
-    return held_out.means(), validation.means()
+    means = training.HeldOutMeans(loop)
+    for batch in loop.test_batches():
+        means.add(compute_losses(nets, *windows.recorded(batch), None, kld_scale, joint_weights), batch)
+    return means.means()
 
 
 def save(nets, optimiser, loop, run, page, last=False):
@@ -192,55 +186,49 @@ def save(nets, optimiser, loop, run, page, last=False):
     if save_history:
         with run.writing(last):
             run.history.save(run.folder / "histories", epochs)
-    if loop.batch == 0 and not loop.stopped:  # what was stopped within an epoch has nothing new to show
-        page.refresh(conversions(nets), len(run.history), last)
+    page.refresh(conversions(nets), loop, last)
 
 
 def make_clips(nets, duet, solos, epoch):
-    """Name and motion of each exported clip: recordings, prediction, latent experiments."""
-    generate = model.generate
-    clips, start, length = duet.cut(export_seq_index, export_seq_start, export_seq_length)
-    mixed, mix_start, _ = duet.cut(export_seq_index, export_mix_seq_start, length, keep_length=True)
-    for dancer, clip in enumerate(clips, 1):
-        yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
-    codes = generate.encode_clip(nets["encoder"], clips[0], sequence_length, export_sample_latent)
-    mixed_codes = generate.encode_clip(nets["encoder"], mixed[0], sequence_length, export_sample_latent)
-    walk = generate.random_walk(codes[0], export_walk_step * generate.step_size(codes), len(codes))
-    swing = generate.sine_offset(codes, export_offset_amplitude, export_offset_seconds * duet.fps, sequence_length)
-    for name, z in {
-        f"pred_sequence_dancer2_epoch_{epoch}_seq_start_{start}": codes,
-        f"rec_sequences_epoch_{epoch}_seq_start_{start}": codes,
-        f"seq_randwalk_epoch_{epoch}_seq_start_{start}": walk,
-        f"seq_offset_epoch_{epoch}_seq_start_{start}": swing,
-        f"seq_mix_epoch_{epoch}_seq1_start_{start}_seq2_start_{mix_start}": generate.cross_fade(codes, mixed_codes),
-    }.items():
-        motion = generate.decode_clip(nets["decoder"], z, body=clips[1], guide=clips[1], lock_feet=export_hold_feet)
-        yield f"{name}_length_{length}", motion
+    """The exported clips: recordings, prediction, latent experiments."""
+    clips, start, length = duet.recorded_clips(export_seq_index, export_seq_start, export_seq_length)
+    mixed, mix_start, _ = duet.recorded_clips(export_seq_index, export_mix_seq_start, length, keep_length=True)
+    yield from clips
+    codes = model.generate.encode_clip(nets["encoder"], clips[0].motion, sequence_length, export_sample_latent)
+    mixed_codes = model.generate.encode_clip(nets["encoder"], mixed[0].motion, sequence_length, export_sample_latent)
+    walk = model.generate.random_walk(codes[0], export_walk_step * model.generate.step_size(codes), len(codes))
+    sine = model.generate.sine_offset(codes, export_offset_amplitude, export_offset_seconds * duet.fps, sequence_length)
+    mix = model.generate.cross_fade(codes, mixed_codes)
+    for kind, name, z in (
+        ("translated", f"pred_sequence_dancer2_epoch_{epoch}_seq_start_{start}", codes),
+        ("decoded", f"rec_sequences_epoch_{epoch}_seq_start_{start}", codes),
+        ("random walk", f"seq_randwalk_epoch_{epoch}_seq_start_{start}", walk),
+        ("sine offset", f"seq_offset_epoch_{epoch}_seq_start_{start}", sine),
+        ("cross-fade", f"seq_mix_epoch_{epoch}_seq1_start_{start}_seq2_start_{mix_start}", mix),
+    ):
+        motion = model.generate.decode_clip(nets["decoder"], z, clips[1].motion, lock_feet=export_hold_feet)
+        yield dataset.Clip(f"{name}_length_{length}", motion, kind, 0, 1, epoch, clips[1].stretch)
     yield from model.apply_to_solos(conversions(nets), solos, duet, sequence_length, epoch)
 
 
 def main():
-    config = runtime.settings.configure(globals(), sys.argv[1:], __file__, __doc__)
+    config = runtime.settings.configure(globals(), __file__, __doc__)
     here, where = Path(__file__).resolve().parent, runtime.devices.start(device)
 
     with runtime.console.stage("load"):
+        folder, takes = here / mocap_file_path, [mocap_files, mocap_valid_frame_ranges, mocap_frame_offsets]
         reading = mocap_pos_scale, mocap_fps, mocap_up_axis, mocap_take, fbx_backend
-        duet = dataset.load_duet(
-            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, test_percentage, *reading,
-            mocap_resample_fps, mocap_frame_offsets, shared_encoder=False,
-        )  # fmt: skip
-        solos = dataset.load_solos(here / mocap_file_path, apply_files, duet, [0], sequence_length, *reading)
+        duet = dataset.load_duet(folder, *takes, test_percentage, *reading, mocap_resample_fps, shared_encoder=False)
+        solos = dataset.load_solos(folder, apply_files, duet, [0], sequence_length, *reading)
         joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
 
     with runtime.console.stage("segment"):
         run = results.Run(here / results_path, config, __file__, duet)  # fixes all random state
         nets = make_models(duet.pose_dims)
-        augmentation = augment_heading, augment_mirror
-        windows = dataset.Windows(duet, [1], sequence_length, sequence_offset, where, *augmentation)
+        windows = dataset.Windows(duet, [1], sequence_length, sequence_offset, where, augment_heading, augment_mirror)
         evaluator = evaluation.Evaluation(duet, sequence_length, keep_best)
 
-    files = [here / encoder_weights_file, here / decoder_weights_file]
-    run.begin(nets, windows, files, training.warm_start.translation)
+    run.begin(nets, windows, training.warm_start.translation, here / encoder_weights_file, here / decoder_weights_file)
     with run.opened(nets):
         page = report.RunReport(run, duet, evaluator, where)
         if epochs > 0:
@@ -252,13 +240,9 @@ def main():
         if run.stop.clips:
             with runtime.console.stage("export"):
                 run.export(make_clips(nets, duet, solos, epoch), export_formats, fbx_backend, export_root_motion)
-            with runtime.console.stage("measure"):
-                page.finish(conversions(nets), epoch)
+            page.finish(conversions(nets), epoch)
         run.end()
-    if open_report:
-        page.open()
-    if show_history:
-        run.history.show()
+    page.show(open_report, show_history)
 
 
 if __name__ == "__main__":

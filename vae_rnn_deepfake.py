@@ -1,14 +1,12 @@
 """Turn either dancer's movement into something more like the other's.
 
 An LSTM variational autoencoder with one encoder for both dancers and a decoder for each: what one dancer moves is
-encoded, and decoded as the other would move. Edit the constants below and start
+encoded, and decoded as the other would move. The README explains every constant and result. Edit the constants below
+and start
 
-    python vae_rnn_deepfake.py
-
-or set them for one run, as in `python vae_rnn_deepfake.py --epochs=20`. The README explains every constant and result.
+    python vae_rnn_deepfake.py  or, for one run:   python vae_rnn_deepfake.py --epochs=20
 """
 
-import sys
 from pathlib import Path
 
 from common import dataset, evaluation, model, report, results, runtime, training
@@ -151,9 +149,8 @@ def train(nets, windows, joint_weights, evaluator, run, page):
         optimiser.step()
         return losses
 
-    if run.best.epoch is None:
-        _, validation_losses = test(nets, windows, joint_weights, loop, 0.0)
-        run.best.offer(nets, 0, {} if loop.stopped else validation_losses, 0.0)
+    if run.best.epoch is None:  # the start itself counts
+        run.best.offer(nets, 0, test(nets, windows, joint_weights, loop, 0.0)[1], 0.0)
     for epoch in loop.epochs(epochs):
         optimiser.set_epoch(epoch)
         kld_cycle = kld_scale_cycle_duration, kld_scale_min_const_duration, kld_scale_max_const_duration
@@ -179,12 +176,10 @@ def train(nets, windows, joint_weights, evaluator, run, page):
 @torch.no_grad()
 def test(nets, windows, joint_weights, loop, kld_scale):
     """Mean losses of the held-out part, and of its half that chooses the best weights."""
-    held_out, validation = training.Means(), training.Means()
-    for batch, validates in loop.test_batches():
-        losses = compute_losses(nets, *windows.recorded(batch), None, kld_scale, joint_weights)
-        held_out.add(losses, len(batch))
-        validation.add(losses, len(batch) if validates else 0)
-    return held_out.means(), validation.means()
+    means = training.HeldOutMeans(loop)
+    for batch in loop.test_batches():
+        means.add(compute_losses(nets, *windows.recorded(batch), None, kld_scale, joint_weights), batch)
+    return means.means()
 
 
 def save(nets, optimiser, loop, run, page, last=False):
@@ -198,34 +193,31 @@ def save(nets, optimiser, loop, run, page, last=False):
     if save_history:
         with run.writing(last):
             run.history.save(run.folder / "histories", epochs)
-    if loop.batch == 0 and not loop.stopped:  # what was stopped within an epoch has nothing new to show
-        page.refresh(conversions(nets), len(run.history), last)
+    page.refresh(conversions(nets), loop, last)
 
 
 def make_clips(nets, duet, solos, epoch):
-    """Name and motion of each exported clip: the recordings, and each dancer's movement decoded as both dancers."""
-    generate, takes = model.generate, duet.pairs[export_seq_index]
-    clips, start, length = duet.cut(export_seq_index, export_seq_start, export_seq_length)
-    for dancer, clip in enumerate(clips, 1):
-        yield f"orig_sequence_dancer{dancer}_index_{export_seq_index}_seq_start_{start}_length_{length}", clip
+    """The exported clips: recordings, and each dancer's movement decoded as both dancers."""
+    clips, start, length = duet.recorded_clips(export_seq_index, export_seq_start, export_seq_length)
+    motions, takes = [clip.motion for clip in clips], duet.pairs[export_seq_index]
+    yield from clips
     for conversion in conversions(nets):
-        dancers = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
-        motion = generate.convert_clip(conversion, clips, takes, sequence_length, export_sample_latent)
-        yield f"pred_sequence_{dancers}_epoch_{epoch}_seq_start_{start}_length_{length}", motion
+        a, b = conversion.source, conversion.target
+        name = f"pred_sequence_dancer{a + 1}_to_dancer{b + 1}_epoch_{epoch}_seq_start_{start}_length_{length}"
+        motion = model.generate.convert_clip(conversion, motions, takes, sequence_length, export_sample_latent)
+        yield dataset.Clip(name, motion, "converted", a, b, epoch, clips[b].stretch)
     yield from model.apply_to_solos(conversions(nets), solos, duet, sequence_length, epoch)
 
 
 def main():
-    config = runtime.settings.configure(globals(), sys.argv[1:], __file__, __doc__)
+    config = runtime.settings.configure(globals(), __file__, __doc__)
     here, where = Path(__file__).resolve().parent, runtime.devices.start(device)
 
     with runtime.console.stage("load"):
+        folder, takes = here / mocap_file_path, [mocap_files, mocap_valid_frame_ranges, mocap_frame_offsets]
         reading = mocap_pos_scale, mocap_fps, mocap_up_axis, mocap_take, fbx_backend
-        duet = dataset.load_duet(
-            here / mocap_file_path, mocap_files, mocap_valid_frame_ranges, test_percentage, *reading,
-            mocap_resample_fps, mocap_frame_offsets, shared_encoder=True,
-        )  # fmt: skip
-        solos = dataset.load_solos(here / mocap_file_path, apply_files, duet, [0, 1], sequence_length, *reading)
+        duet = dataset.load_duet(folder, *takes, test_percentage, *reading, mocap_resample_fps, shared_encoder=True)
+        solos = dataset.load_solos(folder, apply_files, duet, [0, 1], sequence_length, *reading)
         joint_weights = dataset.load_joint_weights(mocap_loss_weights_file, here, duet.joint_names(1)).to(where)
 
     with runtime.console.stage("segment"):
@@ -235,8 +227,8 @@ def main():
         windows = dataset.Windows(duet, [0, 1], sequence_length, sequence_offset, where, *augmentation)
         evaluator = evaluation.Evaluation(duet, sequence_length, keep_best)
 
-    files = [here / encoder_weights_file, here / decoder1_weights_file, here / decoder2_weights_file]
-    run.begin(nets, windows, files, training.warm_start.deepfake)
+    files = here / encoder_weights_file, here / decoder1_weights_file, here / decoder2_weights_file
+    run.begin(nets, windows, training.warm_start.deepfake, *files)
     with run.opened(nets):
         page = report.RunReport(run, duet, evaluator, where)
         if epochs > 0:
@@ -248,13 +240,9 @@ def main():
         if run.stop.clips:
             with runtime.console.stage("export"):
                 run.export(make_clips(nets, duet, solos, epoch), export_formats, fbx_backend, export_root_motion)
-            with runtime.console.stage("measure"):
-                page.finish(conversions(nets), epoch)
+            page.finish(conversions(nets), epoch)
         run.end()
-    if open_report:
-        page.open()
-    if show_history:
-        run.history.show()
+    page.show(open_report, show_history)
 
 
 if __name__ == "__main__":

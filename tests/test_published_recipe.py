@@ -64,6 +64,6 @@ def test_the_arguments_of_the_published_recipe(name):
     assert text.count("\n") == 1
     namespace = vars(load_script(name))
     before = settings.constants_of(namespace, name)
-    config = settings.configure(namespace, shlex.split(text), str(PROJECT / f"{name}.py"), "")
+    config = settings.configure(namespace, str(PROJECT / f"{name}.py"), "", shlex.split(text))
     assert {constant: value for constant, value in config.items() if before[constant] != value} == RECIPE
     assert all(namespace[constant] == value for constant, value in RECIPE.items())

@@ -54,6 +54,7 @@ def test_a_script_leaves_every_result(name, tiny, duet):
         "latent_2": ("npz",),
         "model_2": ("npz",),
         "run": ("json",),
+        "clips": ("json",),
     }
     histories = [f"histories/{file}.{ending}" for file, its in endings.items() for ending in its]
     kept = ["config.json", "report.html", "weights/checkpoint"]
@@ -185,7 +186,7 @@ def test_switches_leave_files_out(name, tiny, duet, monkeypatch):
     off = {"save_weights": False, "save_history": False, "export_formats": ["bvh"], "test_percentage": 0}
     assert run_here(name, tiny | off, monkeypatch) == 0
     left = files_in(duet / "results")
-    always = ["latent_2.npz", "metrics_2.csv", "metrics_2.json", "model_2.npz", "run.json"]
+    always = ["clips.json", "latent_2.npz", "metrics_2.csv", "metrics_2.json", "model_2.npz", "run.json"]
     kept = [*(f"histories/{file}" for file in always), "weights/checkpoint"]
     assert [path for path in left if path.startswith(("weights", "histories"))] == kept
 

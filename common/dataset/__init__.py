@@ -1,5 +1,6 @@
 """Segment: takes to windows, of a training part and a held-out part."""
 
+from common.dataset.clip import Clip
 from common.dataset.duet import Duet, load_duet
 from common.dataset.joint_weights import load_joint_weights
 from common.dataset.pairs import load_pairs
@@ -8,6 +9,7 @@ from common.dataset.take_findings import check_takes
 from common.dataset.windows import WindowBatch, Windows
 
 __all__ = [
+    "Clip",
     "Duet",
     "WindowBatch",
     "Windows",

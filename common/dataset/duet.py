@@ -7,6 +7,7 @@ import functools
 import typing
 from pathlib import Path
 
+from common.dataset.clip import RECORDED, Clip
 from common.dataset.pairs import load_pairs
 from common.dataset.take_findings import check_takes
 from common.mocap import cut
@@ -88,30 +89,36 @@ class Duet:
         return sum(stretch.end - stretch.border for stretch in self.stretches) / self.fps
 
     # -----------------------------------------------------------------------------------------------------------------
-    # clips
+    # stretches of both dancers
 
-    def clips(self, pair, start, end):
-        """Frames start ≤ f < end of both dancers, (clip1, clip2), with the signs that the training sees: those of the
-        frame range in which the clip starts, or else of the pair's first range."""
+    def motions(self, pair, start, end):
+        """Frames start ≤ f < end of both dancers, (motion1, motion2), with the signs that the training sees: those of
+        the frame range in which they start, or else of the pair's first range."""
         inside = [stretch.start for stretch in self.stretches if stretch.pair == pair and self._holds(stretch, start)]
         anchor = inside[0] if inside else self.ranges[pair][0][0]
         return tuple(cut(take, start, end, anchor) for take in self.pairs[pair])
 
-    def cut(self, pair, start, length, keep_length=False):
-        """A clip of both dancers, cut to what the takes have: ((clip1, clip2), start, length). A start beyond the takes
+    def recorded_clips(self, pair, start, length, keep_length=False):
+        """A Clip of each dancer, cut to what the takes have: ((clip1, clip2), start, length). A start beyond the takes
         is moved back, and with `keep_length` so is one too near to their end."""
         frame_count = self.pairs[pair][0].frame_count
         if start >= frame_count or keep_length:
             start = max(0, min(start, frame_count - length))
         length = min(length, frame_count - start)
-        return self.clips(pair, start, start + length), start, length
+        names = (f"orig_sequence_dancer{n}_index_{pair}_seq_start_{start}_length_{length}" for n in (1, 2))
+        motions, stretch = self.motions(pair, start, start + length), (pair, start, length)
+        clips = [
+            Clip(name, motion, RECORDED, dancer, dancer, stretch=stretch)
+            for dancer, (name, motion) in enumerate(zip(names, motions, strict=True))
+        ]
+        return clips, start, length
 
-    def held_out_clips(self, sequence_length, part):
-        """One part of what is held out, [(clip1, clip2), ...], of every range in which it has room for a window."""
+    def held_out_motions(self, sequence_length, part):
+        """One part of what is held out, [(motion1, motion2), ...], of every range in which it has room for a window."""
         if not self.has_halves(sequence_length):
             part = HELD_OUT
         frames = [(stretch.pair, *stretch.part(part)) for stretch in self.stretches]
-        return [self.clips(*clip) for clip in frames if clip[2] - clip[1] >= sequence_length]
+        return [self.motions(pair, start, end) for pair, start, end in frames if end - start >= sequence_length]
 
     def preview(self, sequence_length, length):
         """A stretch of `length` frames, or of what there is, for previews: (pair, start, end, whether it is held out).
@@ -191,9 +198,10 @@ def windows_at(frames, starts, sequence_length):
     return frames[starts[:, None] + torch.arange(sequence_length, device=starts.device)]
 
 
-def load_duet(folder, files, frame_ranges, held_out_share, *settings, **options):
+def load_duet(folder, files, frame_ranges, frame_offsets, held_out_share, *settings, **options):
     """Read the pairs of takes that a script names as a Duet, and say what in them is no dance; what else is given goes
     to `pairs.load_pairs`, whose errors these are."""
-    duet = Duet(*load_pairs(folder, files, frame_ranges, *settings, **options), held_out_share)
+    pairs, ranges = load_pairs(folder, files, frame_ranges, *settings, frame_offsets=frame_offsets, **options)
+    duet = Duet(pairs, ranges, held_out_share)
     duet.findings = check_takes(duet.pairs, duet.ranges)
     return duet

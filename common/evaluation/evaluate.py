@@ -60,7 +60,7 @@ class Evaluation:
             "rows": [],
         }
         if len(self.reported):
-            clips = self.duet.held_out_clips(self.length, self.part)
+            clips = self.duet.held_out_motions(self.length, self.part)
             whole = clip_metrics.generate_stretches(clips, conversions, self.length)
             measures["rows"] = [self._row(conversion, conversions, whole) for conversion in conversions]
             if generate.compared(conversions) != conversions:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from common.dataset.clip import APPLIED, Clip
 from common.mocap import cut
 from common.model import generate
 from common.motion import foot_lock, partner_path, root_path
@@ -11,13 +12,14 @@ import numpy as np
 
 
 def apply_to_solos(conversions, solos, duet, sequence_length, epoch):
-    """Name and motion of what each Solo becomes: the other dancer's movement."""
+    """The Clip that each Solo becomes: the other dancer's movement."""
     for solo in solos:
         for conversion in conversions:
             if conversion.source == solo.dancer != conversion.target:
                 dancers = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
-                clip = convert_solo(conversion, solo.take, duet, sequence_length)
-                yield f"applied_{solo.name}_{dancers}_epoch_{epoch}", clip
+                motion = convert_solo(conversion, solo.take, duet, sequence_length)
+                name = f"applied_{solo.name}_{dancers}_epoch_{epoch}"
+                yield Clip(name, motion, APPLIED, conversion.source, conversion.target, epoch, recording=solo.name)
 
 
 def convert_solo(conversion, take, duet, sequence_length):

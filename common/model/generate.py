@@ -7,6 +7,7 @@ import dataclasses
 import math
 import typing
 
+from common.dataset.clip import CONVERTED, TRANSLATED
 from common.mocap import poses_of
 from common.model import vae
 from common.motion import foot_lock, quaternion, root_path
@@ -26,6 +27,11 @@ class Conversion(typing.NamedTuple):
     decoder: torch.nn.Module
     path_of: int  # the dancer on whose recorded path through the room it goes
     lock_feet: bool = False  # whether it may leave that path for feet that stand
+
+    @property
+    def kind(self):
+        """What its clips are: a translation goes on the path of the dancer whom it predicts."""
+        return CONVERTED if self.path_of == self.source else TRANSLATED
 
 
 def compared(conversions):
@@ -95,8 +101,9 @@ def convert(conversion, clip, sequence_length):
     return decode(conversion.decoder, encode_clip(conversion.encoder, clip, sequence_length), clip.frame_count)
 
 
-def decode_clip(decoder, codes, body, guide, lock_feet=False, scale=1.0):
-    """Codes (W, Z) as movement of a body, a Mocap, on the path of the clip `guide`."""
+def decode_clip(decoder, codes, body, guide=None, lock_feet=False, scale=1.0):
+    """Codes (W, Z) as movement of a body, a Mocap, on the path of another one, `guide`, or on its own."""
+    guide = body if guide is None else guide
     moved = dataclasses.replace(body, rot_local=decode(decoder, codes, guide.frame_count))
     return place(moved, guide, lock_feet, scale)
 

@@ -1,18 +1,19 @@
-"""The clips of a run as the stage plays them: joint positions, compact, and what the clips' names say of them.
+"""The clips of a run as the stage plays them: joint positions, compact.
 
 Shapes: T frames, F frames shown, J joints. Positions are in cm, the up axis is y.
 """
 
 import base64
-import dataclasses
 import math
 from pathlib import Path
 
-from common.mocap import ENDINGS, joint_names, load_mocap, rescale
+from common.dataset.clip import APPLIED, CONVERTED, EXPERIMENTS, OTHER, RECORDED, TRANSLATED
+from common.mocap import ENDINGS, joint_names, load_mocap
 from common.motion import kinematics
-from common.motion.axes import UP_AXES
 from common.motion.facing import turn_upright
 from common.report import presets
+from common.results.clips import CLIP_NOTES, noted_clip
+from common.runtime import files
 from common.runtime.errors import InputError
 
 import numpy as np
@@ -22,88 +23,62 @@ COARSEST = 24  # and below which they do not go to save room; then a clip is cut
 LARGEST = 5_500_000  # bytes of all clips, before base64 makes 4 of every 3
 STEPS = 32_767  # of a quantised number, to either side of 0
 ONE_FLOOR = 30  # cm; floors that differ less are one floor, and feet below it a fault of the motion
-STRETCHES = ("orig", "pred", "rec", "seq")  # how the names of a run's clips begin
+ORDER = (RECORDED, TRANSLATED, CONVERTED, *EXPERIMENTS, APPLIED, OTHER)
 
 
-def packed(folder, config, run, clips, problems):
+def packed(folder, clips, problems):
     """All clips for the page, {"clips": [...], "skeletons": [...], "presets": [...]}; None where there are none.
 
-    They are `clips` [(name, Mocap), ...] if given, else the motion files of the folder. What cannot be read is added to
+    They are the list of Clips `clips`, or else the motion files of the folder. What cannot be read is added to
     `problems`.
     """
-    named = list(clips or []) or _read_all(Path(folder) / "anims", config, run, problems)
-    if not named:
+    clips = sorted(clips or _read_all(Path(folder), problems), key=_rank)
+    if not clips:
         return None
-    named = _in_order(_with_one_up_axis(named, config))
-    skeletons = {}
-    step, longest = _thinning([take for _, take in named])
-    found = [_pack(name, take, step, longest, skeletons) for name, take in named]
-    _share_floor(found)
-    presets.add_titles(found)
+    skeletons, takes = {}, [clip.motion for clip in clips]
+    step, longest = _thinning(takes)
+    shown = [_pack(clip, step, longest, skeletons) for clip in clips]
+    _share_floor(shown)
+    for values, title in zip(shown, presets.titles(clips), strict=True):
+        values.update(title)
     return {
-        "clips": found,
+        "clips": shown,
         "skeletons": list(skeletons.values()),
-        "presets": presets.presets(found),
+        "presets": presets.presets(clips, [values["still"] for values in shown]),
         "thinned": step,
-        "cut": any(take.frame_count > longest for _, take in named),
+        "cut": any(take.frame_count > longest for take in takes),
     }
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# files
+def _rank(clip):
+    """Recordings first, then what was made of them, last what a run that went on had made before."""
+    return clip.kind != RECORDED, -clip.epoch, ORDER.index(clip.kind), clip.name
 
 
-def _read_all(folder, config, run, problems):
-    """The clips [(name, Mocap), ...] of a folder, in cm. One that is there as FBX and BVH counts once."""
-    files = {}
-    for path in sorted(folder.glob("*")):  # FBX says its unit and its axes itself, so it replaces the BVH
+def _read_all(folder, problems):
+    """The Clips of a results folder, in cm. One that is there as FBX and BVH counts once."""
+    try:
+        notes = files.read_json(folder / "histories" / CLIP_NOTES)
+        notes = notes if isinstance(notes, dict) else {}
+    except FileNotFoundError:
+        notes = {}
+    except (OSError, ValueError) as error:
+        problems.append(f"{CLIP_NOTES} cannot be read: {error}")
+        notes = {}
+    paths_of = {}
+    for path in sorted((folder / "anims").glob("*")):
         if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
-            files.setdefault(path.stem, []).append(path)
+            paths_of.setdefault(path.stem, []).append(path)
     clips = []
-    for name, paths in files.items():
-        paths.sort(key=lambda path: ENDINGS.index(path.suffix.lower()))
+    for name, paths in paths_of.items():
+        paths.sort(key=lambda path: ENDINGS.index(path.suffix.lower()))  # an FBX states its unit, so it goes first
         for path in paths:
             try:
-                clips.append((name, _in_centimetres(load_mocap(path), name, config, run)))
+                clips.append(noted_clip(name, load_mocap(path), notes.get(name)))
                 break
             except (InputError, OSError) as error:
                 problems.append(f"{path.name} cannot be read: {error}")
     return clips
-
-
-def _in_centimetres(take, name, config, run):
-    """An exported BVH has the unit of its recording, which the run noted, or which its settings name."""
-    if take.path.lower().endswith(".fbx"):
-        return take
-    try:
-        scale = float(run["takes"][0][presets.role(name)["dancer"]]["unit_cm"])
-    except (TypeError, KeyError, IndexError, ValueError):
-        scale = config.get("mocap_pos_scale", 1.0)
-        if isinstance(scale, list) and len(scale) == 2:
-            scale = scale[presets.role(name)["dancer"]]
-    fits = isinstance(scale, (int, float)) and 1e-6 < scale < 1e6
-    return rescale(take, float(scale)) if fits else take
-
-
-def _with_one_up_axis(named, config):
-    """All clips of a run have the axes of its recording; a generated pose alone could be taken for lying."""
-    axis = config.get("mocap_up_axis")
-    if axis not in UP_AXES:
-        recorded = [take.up_axis for name, take in named if name.startswith("orig")]
-        axes = recorded or [take.up_axis for _, take in named]
-        axis = max(sorted(set(axes)), key=axes.count)
-    return [(name, dataclasses.replace(take, up_axis=axis)) for name, take in named]
-
-
-def _in_order(named):
-    """Recordings first, then what was made of them, last what a run that went on had made before."""
-
-    def rank(item):
-        start = item[0].split("_")[0]
-        kind = STRETCHES.index(start) if start in STRETCHES else len(STRETCHES)
-        return kind > 0, -presets.epoch(item[0]), kind, item[0]
-
-    return sorted(named, key=rank)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -125,16 +100,19 @@ def _size(takes, step):
     return sum(math.ceil(take.frame_count / step) * (6 * take.skeleton.joint_count + 12) for take in takes)
 
 
-def _pack(name, take, step, longest, skeletons):
+def _pack(clip, step, longest, skeletons):
     """A clip for the page: the path of the hips as it is, all joints relative to them in 16 bits."""
+    take = clip.motion
     hips = kinematics.hips(take.skeleton)
     positions = kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton).numpy()
     positions = turn_upright(positions[:longest:step], take.up_axis)  # (F, J, 3)
     path, joints = positions[:, hips], positions - positions[:, hips : hips + 1]
     numbers, scale = quantised(joints)
     return {
-        "name": name,
-        **presets.role(name),
+        "name": clip.name,
+        "kind": clip.kind,
+        "source": clip.source,
+        "dancer": clip.dancer,
         "fps": take.fps / step,
         "step": step,
         "frames": len(positions),

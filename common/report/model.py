@@ -119,7 +119,7 @@ def walk_step(conversion, duet, sequence_length):
     """How far the codes of the source dancer go from window to window, (Z,), on the first frame range."""
     start, end = duet.ranges[0][0]
     last = min(end, start + WALKED * generate.window_hop(sequence_length) + sequence_length)
-    clip = duet.clips(0, start, last)[conversion.source]
+    clip = duet.motions(0, start, last)[conversion.source]
     codes = generate.encode_clip(conversion.encoder, clip, sequence_length)
     return generate.step_size(codes).cpu().numpy().astype(np.float32)
 

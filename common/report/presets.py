@@ -1,107 +1,92 @@
-"""What the names of a run's clips say, and which of them belong side by side on the stage."""
+"""How the page calls clips, and which of them belong side by side on the stage."""
 
-import re
+from common.dataset.clip import (
+    APPLIED,
+    CONVERTED,
+    CROSS_FADE,
+    DECODED,
+    EXPERIMENTS,
+    RANDOM_WALK,
+    RECORDED,
+    SINE_OFFSET,
+    TRANSLATED,
+)
 
 LONGEST = 80  # characters of a title
-LATENT = {
-    "rec_sequences": ("As decoded", "the same, as the latent experiments have it"),
-    "seq_randwalk": ("Random walk", "dancer 2, a walk through the latent space"),
-    "seq_offset": ("Sine", "dancer 2, the codes of the clip swung to and fro"),
-    "seq_mix": ("Cross-fade", "dancer 2, from the codes of one stretch to another's"),
+EXPERIMENT_TITLES = {
+    DECODED: ("As decoded", "the same, as the latent experiments have it"),
+    RANDOM_WALK: ("Random walk", "dancer 2, a walk through the latent space"),
+    SINE_OFFSET: ("Sine", "dancer 2, the codes of the clip swung to and fro"),
+    CROSS_FADE: ("Cross-fade", "dancer 2, from the codes of one stretch to another's"),
 }
 
 
-def role(name):
-    """What a clip is, by its name: kind, source, and the dancer, 0 or 1, whose body moves."""
-    found = re.match(r"orig_sequence_dancer([12])", name)
-    if found:
-        dancer = int(found[1]) - 1
-        return {"kind": "recorded", "source": dancer, "dancer": dancer}
-    found = re.match(r"pred_sequence_dancer([12])_to_dancer([12])", name)
-    if found:
-        return {"kind": "converted", "source": int(found[1]) - 1, "dancer": int(found[2]) - 1}
-    found = re.match(r"applied_.+_dancer([12])_to_dancer([12])_epoch", name)
-    if found:
-        return {"kind": "applied", "source": int(found[1]) - 1, "dancer": int(found[2]) - 1}
-    if name.startswith("pred_sequence_dancer2"):
-        return {"kind": "translated", "source": 0, "dancer": 1}
-    return {"kind": next((kind for kind in LATENT if name.startswith(kind)), "other"), "source": 0, "dancer": 1}
-
-
-def epoch(name):
-    """After how many epochs a clip was made, by its name; 0 for none."""
-    found = re.search(r"_epoch_(\d{1,9})(?!\d)", name)
-    return int(found[1]) if found else 0
-
-
-def add_titles(clips):
-    """Give every clip a title, a line of explanation, and the clip that it can be compared with, -1 for none."""
-    recorded, several = {}, len({epoch(clip["name"]) for clip in clips} - {0}) > 1
+def titles(clips):
+    """For each Clip its title, a line of explanation, and the place of the recording that it can be compared with, −1
+    for none: [{"title", "about", "compare"}, ...]."""
+    several_epochs = len({clip.epoch for clip in clips} - {0}) > 1
+    recordings = {}
     for place, clip in enumerate(clips):
-        clip["title"], clip["about"] = _title(clip)
-        if clip["kind"] == "recorded":
-            recorded.setdefault((clip["dancer"], *_stretch(clip["name"])), place)
-        elif several:
-            clip["about"] += f", after {epoch(clip['name'])} epochs"
+        if clip.kind == RECORDED:
+            recordings.setdefault((clip.dancer, clip.stretch), place)
+    named = []
     for clip in clips:
-        again = clip["kind"] == "translated" or (clip["kind"] == "converted" and clip["source"] == clip["dancer"])
-        clip["compare"] = recorded.get((clip["dancer"], *_stretch(clip["name"])), -1) if again else -1
-
-
-def _stretch(name):
-    """Which frames a clip shows, by its name."""
-    return re.findall(r"seq_start_(\d+)_length_(\d+)", name)
+        title, about = _title(clip)
+        if several_epochs and clip.kind != RECORDED:
+            about += f", after {clip.epoch} epochs"
+        has_recording = clip.kind == TRANSLATED or (clip.kind == CONVERTED and clip.source == clip.dancer)
+        compare = recordings.get((clip.dancer, clip.stretch), -1) if has_recording else -1
+        named.append({"title": title, "about": about, "compare": compare})
+    return named
 
 
 def _title(clip):
-    source, dancer = clip["source"] + 1, clip["dancer"] + 1
-    if clip["kind"] == "recorded":
+    source, dancer = clip.source + 1, clip.dancer + 1
+    if clip.kind == RECORDED:
         return f"Dancer {dancer}", "recorded"
-    if clip["kind"] == "translated":
+    if clip.kind == TRANSLATED:
         return "Dancer 2, generated", "as the model answers dancer 1"
-    if clip["kind"] == "converted" and source == dancer:
+    if clip.kind == CONVERTED and source == dancer:
         return f"Dancer {dancer} again", f"dancer {dancer}'s movement, encoded and decoded as dancer {dancer}"
-    if clip["kind"] == "converted":
+    if clip.kind == CONVERTED:
         return f"Dancer {source} as dancer {dancer}", f"dancer {source}'s movement as dancer {dancer} would move it"
-    if clip["kind"] == "applied":
-        recording = re.match(r"applied_(.+)_dancer\d_to_dancer\d_epoch", clip["name"])[1]
-        return f"{recording[:LONGEST]}, as dancer {dancer}", f"a new recording of dancer {source}, converted"
-    if clip["kind"] in LATENT:
-        return LATENT[clip["kind"]]
-    return clip["name"][:LONGEST].replace("_", " "), "a motion file of the folder"
+    if clip.kind == APPLIED:
+        return f"{clip.recording[:LONGEST]}, as dancer {dancer}", f"a new recording of dancer {source}, converted"
+    if clip.kind in EXPERIMENTS:
+        return EXPERIMENT_TITLES[clip.kind]
+    return clip.name[:LONGEST].replace("_", " "), "a motion file of the folder"
 
 
-def presets(clips):
-    """What to look at, each with the clips and how they stand: [{"title", "clips", "beside", "in_place"}, ...]."""
-    at = {}
+def presets(clips, still):
+    """What to look at, the Clips by their places and how they stand: [{"title", "clips", "beside", "in_place"}, ...].
+    `still` says of each clip whether it stays in one place."""
+    first_places = {}
     for place, clip in enumerate(clips):
-        at.setdefault((clip["kind"], clip["source"], clip["dancer"]), place)
-    first, second = at.get(("recorded", 0, 0)), at.get(("recorded", 1, 1))
-    found = [("The recorded duet", (first, second), False, False)]
-    answer = at.get(("translated", 0, 1))
-    found.append(("Dancer 1 with the generated dancer 2", (first, answer), False, False))
-    found.append(("Dancer 2, recorded and generated", (second, answer), True, True))
+        first_places.setdefault((clip.kind, clip.source, clip.dancer), place)
+    first, second = recordings = [first_places.get((RECORDED, dancer, dancer)) for dancer in (0, 1)]
+    translated = first_places.get((TRANSLATED, 0, 1))
+    choices = [
+        ("The recorded duet", (first, second), False),
+        ("Dancer 1 with the generated dancer 2", (first, translated), False),
+        ("Dancer 2, recorded and generated", (second, translated), True),
+    ]
     for source, target in ((0, 1), (1, 0)):
-        own, other = (first, second) if source == 0 else (second, first)
-        conversion = at.get(("converted", source, target))
+        converted = first_places.get((CONVERTED, source, target))
         title = f"Dancer {source + 1} as dancer {target + 1}"
-        found.append((f"{title}, with its source", (own, conversion), True, True))
-        found.append((f"{title}, with the recorded dancer {target + 1}", (conversion, other), False, False))
-    for dancer, own in ((0, first), (1, second)):
-        again = at.get(("converted", dancer, dancer))
-        found.append((f"Dancer {dancer + 1}, recorded and again", (own, again), True, True))
-    newest = max((epoch(clip["name"]) for clip in clips), default=0)
-    experiments = tuple(
-        place for place, clip in enumerate(clips) if clip["kind"] in LATENT and epoch(clip["name"]) == newest
-    )
+        choices.append((f"{title}, with its source", (recordings[source], converted), True))
+        choices.append((f"{title}, with the recorded dancer {target + 1}", (converted, recordings[target]), False))
+    for dancer, recording in enumerate(recordings):
+        reconstruction = first_places.get((CONVERTED, dancer, dancer))
+        choices.append((f"Dancer {dancer + 1}, recorded and again", (recording, reconstruction), True))
+    newest = max((clip.epoch for clip in clips), default=0)
+    experiments = [place for place, clip in enumerate(clips) if clip.kind in EXPERIMENTS and clip.epoch == newest]
     if len(experiments) > 1:
-        found.append(("Latent experiments", experiments, True, True))
-    whole = [preset for preset in found if None not in preset[1] and preset[1]]
-    if not whole:
-        whole = [("All clips", tuple(range(len(clips)))[:4], len(clips) > 1, len(clips) > 1)]
+        choices.append(("Latent experiments", experiments, True))
+    complete = [choice for choice in choices if None not in choice[1]]
+    if not complete:
+        complete = [("All clips", range(len(clips))[:4], len(clips) > 1)]
     shown = []
-    for title, places, beside, in_place in whole:
-        still = len(places) > 1 and all(clips[place]["still"] for place in places)  # they would stand inside each other
-        how = {"beside": beside or still, "in_place": in_place or still}
-        shown.append({"title": title, "clips": list(places), **how})
+    for title, places, beside in complete:
+        beside = beside or (len(places) > 1 and all(still[place] for place in places))  # else they overlap
+        shown.append({"title": title, "clips": list(places), "beside": beside, "in_place": beside})
     return shown

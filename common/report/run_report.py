@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from common.dataset.clip import Clip
 from common.evaluation import evaluate, summary
 from common.model import generate
 from common.report import build, latent, model
@@ -50,9 +51,12 @@ class RunReport:
     def _file(self, name):
         return self.run.folder / "histories" / name
 
-    def refresh(self, conversions, epoch, last):
+    def refresh(self, conversions, loop, last):
         """Show how the training goes: the preview, and what `finish` writes, with clips of a few seconds in the report.
-        After the last epoch that is left to `finish`."""
+        After the last epoch that is left to `finish`. An epoch that was stopped midway has nothing new to show."""
+        if loop.batch > 0 or loop.stopped:
+            return
+        epoch = loop.epoch
         with self.run.writing(last, needed=False):
             self.run.preview.save(conversions, epoch)
         if last:
@@ -75,9 +79,10 @@ class RunReport:
     def finish(self, conversions, epoch):
         """Write everything for what the run leaves, and print how good it is. A file that cannot be written ends the
         run with that error, once the others are written."""
-        measures = self.evaluator.measure(conversions, epoch)
-        self._write(measures, conversions, epoch, "stopped" if self.run.stop.asked else "finished")
-        summary.show(measures, self.run.folder)
+        with console.stage("measure"):
+            measures = self.evaluator.measure(conversions, epoch)
+            self._write(measures, conversions, epoch, "stopped" if self.run.stop.asked else "finished")
+            summary.show(measures, self.run.folder)
 
     def _write(self, measures, conversions, epoch, state, clips=None):
         settings, histories, last = self.run.config, self.run.folder / "histories", clips is None
@@ -108,26 +113,27 @@ class RunReport:
         model.save(trained, folder, settings["epochs"])
 
     def _preview(self, conversions, epoch):
-        """The recorded dancers and what the models make of them, of what is held out: [(name, Mocap), ...]."""
+        """The recorded dancers and what the models make of them, of the held-out part: [Clip, ...]."""
         length = self.run.config["sequence_length"]
         pair, start, end, _ = self.duet.preview(length, max(length, round(LONGEST_PREVIEW * self.duet.fps)))
-        takes, clips = self.duet.pairs[pair], self.duet.clips(pair, start, end)
-        named = [(f"orig_sequence_dancer{dancer}", clip) for dancer, clip in enumerate(clips, 1)]
+        clips, start, frame_count = self.duet.recorded_clips(pair, start, end - start)
+        motions = [clip.motion for clip in clips]
         for conversion in conversions:
-            way = f"dancer{conversion.source + 1}_to_dancer{conversion.target + 1}"
-            if len(conversions) == 1:
-                way = f"dancer{conversion.target + 1}"
-            clip = generate.convert_clip(conversion, clips, takes, length)
-            named.append((f"pred_sequence_{way}_epoch_{epoch}", clip))
-        return named
+            source, target = conversion.source, conversion.target
+            name = f"pred_sequence_dancer{source + 1}_to_dancer{target + 1}_epoch_{epoch}"
+            motion = generate.convert_clip(conversion, motions, self.duet.pairs[pair], length)
+            clips.append(Clip(name, motion, conversion.kind, source, target, epoch, (pair, start, frame_count)))
+        return clips
 
-    def open(self):
-        """Show the page in the browser, where there is a display. A process of its own does that: some browsers print
-        what concerns nobody, or do not return before they are closed."""
-        if self.page.exists() and console.has_display():
+    def show(self, open_report, show_history):
+        """Show the page in the browser and the history in a window, where there is a display. A process of its own
+        opens the browser: some print what concerns nobody, or do not return before they are closed."""
+        if open_report and self.page.exists() and console.has_display():
             nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
             command = [sys.executable, "-m", "webbrowser", self.page.absolute().as_uri()]
             subprocess.Popen(command, start_new_session=True, **nowhere)
+        if show_history:
+            self.run.history.show()
 
 
 def _describe(take):

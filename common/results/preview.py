@@ -19,7 +19,7 @@ class Preview:
         self.sequence_length, self.view, self.folder = sequence_length, view, folder
         self.shown = max(1, round(SECONDS * duet.fps))  # frames
         pair, start, end, self.held_out = duet.preview(sequence_length, max(self.shown, sequence_length))
-        self.takes, self.clips = duet.pairs[pair], duet.clips(pair, start, end)
+        self.takes, self.clips = duet.pairs[pair], duet.motions(pair, start, end)
 
     def path(self, epoch):
         """Where the preview of an epoch is."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.mocap import export_endings
 from common.results import checkpoint, folder, onnx, realtime, weights
-from common.results.clips import export_clips
+from common.results.clips import CLIP_NOTES, export_clips
 from common.results.history import History
 from common.results.preview import Preview
 from common.runtime import console, devices, interrupt, parallel, settings
@@ -43,7 +43,7 @@ class Run:
     def checkpoint_file(self):
         return self.folder / "weights" / "checkpoint"
 
-    def begin(self, nets, windows, weights_files, warm_start):
+    def begin(self, nets, windows, warm_start, *weights_files):
         """Give nets {name: module} the weights that a run begins with, and bring them to the windows' device.
 
         They are those of the checkpoint (`resume`), of the weights files, one for each net (`load_weights`), of a
@@ -155,10 +155,11 @@ class Run:
             realtime.save_realtime(self.folder, nets, duet, self.script, export_onnx)
 
     def export(self, clips, formats, fbx_backend, root_motion):
-        """Write clips (name, Mocap), any iterable of them, as GIF and as motion files of the formats asked for, or of
-        the recording's own."""
+        """Write Clips, any iterable of them, as GIF and as motion files of the formats asked for, or of the
+        recording's own."""
+        folder, notes = self.folder / "anims", self.folder / "histories" / CLIP_NOTES
         endings = export_endings(formats, self.recording)
-        export_clips(clips, self.folder / "anims", endings, fbx_backend, self.view, root_motion)
+        export_clips(clips, folder, notes, endings, fbx_backend, self.view, root_motion)
 
     def end(self):
         """Say where everything is. Raises OSError where a needed file could not be written, or StoppedError where

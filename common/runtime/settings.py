@@ -7,6 +7,7 @@ script's folder, paths given on the command line to the folder the user is in.
 import ast
 import difflib
 import re
+import sys
 import types
 import warnings
 from collections.abc import Callable
@@ -220,12 +221,14 @@ def constants_of(namespace, script_path):
     return {name: namespace[name] for name in namespace if name in TABLE}
 
 
-def configure(namespace, arguments, script_path, description):
-    """Apply `--name=value` arguments to the constants in a script's globals() and check them all.
+def configure(namespace, script_path, description, arguments=None):
+    """Apply `--name=value` arguments, those of the command line if not given, to the constants in a script's globals()
+    and check them all.
 
     Sets them in the namespace, prints them and returns them as a dict; `--help` prints the description and ends the
     script. Raises InputError naming the constant, what was found and what was expected.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     constants = constants_of(namespace, script_path)
     if any(argument in ("-h", "--help") for argument in arguments):
         print(description, "\nConstants, each to be set as --name=value:", sep="\n")

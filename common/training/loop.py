@@ -129,13 +129,12 @@ class Loop:
                 return
 
     def test_batches(self):
-        """The batches of held-out windows, of this process: (batch, whether its windows choose the best weights). Ends
-        early once the user has asked."""
+        """The batches of held-out windows, of this process. Ends early once the user has asked."""
         validates = torch.isin(self.windows.test, self.windows.validation)
         parts = [(self.windows.test[validates == part].split(self.batch_size), part) for part in (True, False)]
         for whole, validates in [(whole, part) for batches, part in parts for whole in batches]:
             if len(parallel.share(whole)):
-                yield Batch(whole, None), validates
+                yield HeldOutBatch(whole, validates)
             if self._should_stop():  # this part is done anew when the training goes on
                 return
 
@@ -238,6 +237,14 @@ class Loop:
         if self.batch and parallel.rank() == 0:
             sums = {name: loss.to(self.device) for name, loss in state["sums"].items()}
             self.train_losses = Means(sums, state["count"])
+
+
+class HeldOutBatch(Batch):
+    """A batch of held-out windows; `validates` says whether they are of the half that chooses the best weights."""
+
+    def __init__(self, whole, validates):
+        super().__init__(whole, None)
+        self.validates = validates
 
 
 class _Whole(Batch):

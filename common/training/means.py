@@ -1,4 +1,4 @@
-"""Means of an epoch's losses."""
+"""Means of losses, over an epoch's batches or over the held-out part."""
 
 from common.runtime import parallel
 
@@ -32,3 +32,20 @@ class Means:
             return {}
         sums = torch.stack(list(whole.sums.values()))
         return dict(zip(whole.sums, (sums / whole.count).tolist(), strict=True))
+
+
+class HeldOutMeans:
+    """Means of losses over the held-out part, and over its half that chooses the best weights, of a Loop's batches."""
+
+    def __init__(self, loop):
+        self.loop, self.held_out, self.validation = loop, Means(), Means()
+
+    def add(self, losses, batch):
+        """Add losses {name: 0-d tensor} that are means over a HeldOutBatch."""
+        self.held_out.add(losses, len(batch))
+        self.validation.add(losses, len(batch) if batch.validates else 0)
+
+    def means(self):
+        """Both, ({name: float}, {name: float}); empty ones where the user has stopped the loop on the way."""
+        both = self.held_out.means(), self.validation.means()
+        return ({}, {}) if self.loop.stopped else both

@@ -76,22 +76,22 @@ def test_halves_need_windows_enough(takes):
         whole = frames_of(duet, HELD_OUT, length)
         for part in (VALIDATION, REPORTED):  # else the whole does both
             assert (frames_of(duet, part, length) == whole) != enough
-            count = sum(clip[0].frame_count for clip in duet.held_out_clips(length, part))
+            count = sum(clip[0].frame_count for clip in duet.held_out_motions(length, part))
             assert count == (held_out / 2 if enough else held_out)
 
 
 def test_clips_have_the_signs_of_the_training(takes):
     duet = make(takes)
-    assert not np.array_equal(duet.clips(0, 60, 70)[0].rot_local, takes[0].rot_local[60:70])  # whose signs leap
+    assert not np.array_equal(duet.motions(0, 60, 70)[0].rot_local, takes[0].rot_local[60:70])  # whose signs leap
     for dancer in (0, 1):
         for stretch in duet.stretches:
-            clip = duet.clips(stretch.pair, stretch.start + 9, stretch.end - 4)[dancer]
+            clip = duet.motions(stretch.pair, stretch.start + 9, stretch.end - 4)[dancer]
             trained = duet.poses[dancer][stretch.first :][9 : stretch.frame_count - 4]
             torch.testing.assert_close(poses_of(clip), trained, atol=1e-6, rtol=0)
             window = windows_at(duet.poses[dancer], torch.tensor([stretch.first + 9]), 5)[0]
             torch.testing.assert_close(poses_of(clip)[:5], window, atol=1e-6, rtol=0)
         for start in (0, 45):  # outside of every range: as from the pair's first one on
-            clip, expected = duet.clips(0, start, start + 5)[dancer], cut(takes[dancer], start, start + 5, 50)
+            clip, expected = duet.motions(0, start, start + 5)[dancer], cut(takes[dancer], start, start + 5, 50)
             np.testing.assert_array_equal(clip.rot_local, expected.rot_local)
 
 
@@ -118,9 +118,12 @@ def test_a_preview_is_of_what_is_held_out_where_there_is_room(takes):
 )
 def test_a_cut_is_brought_into_the_takes(takes, start, length, keep_length, expected):
     duet = make(takes)
-    clips, first, count = duet.cut(1, start, length, keep_length)
+    clips, first, count = duet.recorded_clips(1, start, length, keep_length)
     assert (first, count) == expected
-    for clip, same in zip(clips, duet.clips(1, first, first + count), strict=True):
-        assert clip.frame_count == count
-        np.testing.assert_array_equal(clip.rot_local, same.rot_local)
-        np.testing.assert_array_equal(clip.root_pos, same.root_pos)
+    for dancer, motion in enumerate(duet.motions(1, first, first + count)):
+        clip = clips[dancer]
+        assert (clip.kind, clip.source, clip.dancer, clip.epoch) == ("recorded", dancer, dancer, 0)
+        assert clip.stretch == (1, first, count)
+        assert clip.motion.frame_count == count
+        np.testing.assert_array_equal(clip.motion.rot_local, motion.rot_local)
+        np.testing.assert_array_equal(clip.motion.root_pos, motion.root_pos)

@@ -7,7 +7,8 @@ import copy
 import dataclasses
 
 from common import report
-from common.dataset import Duet
+from common.dataset import Clip, Duet
+from common.dataset.clip import RECORDED
 from common.model import generate, vae
 from common.motion import quaternion
 from common.report import latent, model
@@ -44,7 +45,7 @@ def write(folder, takes, nets, sequence_length):
     histories.mkdir(exist_ok=True)
     latent.save(latent.make(conversions, duet, sequence_length), histories, 1)
     model.save(model.make(conversions, duet, sequence_length), histories, 1)
-    clips = [(f"orig_sequence_dancer{dancer}", short(take)) for dancer, take in enumerate(takes, 1)]
+    clips = [Clip(f"dancer {n + 1}", short(take), RECORDED, n, n) for n, take in enumerate(takes)]
     return report.save(folder, clips=clips)
 
 

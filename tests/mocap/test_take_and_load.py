@@ -84,7 +84,7 @@ def test_cut_keeps_signs_continuous_from_the_anchor(duet):
     assert part.frame_count == 85
     np.testing.assert_array_equal(part.rot_local[0], take.rot_local[5])
     assert ((part.rot_local[1:] * part.rot_local[:-1]).sum(-1) > 0).all()
-    clip = Duet([(take, take)], [[(5, 90)]], 0.2).clips(0, 40, 60)[0]  # the signs that training saw
+    clip = Duet([(take, take)], [[(5, 90)]], 0.2).motions(0, 40, 60)[0]  # the signs that training saw
     np.testing.assert_array_equal(clip.rot_local, part.rot_local[35:55])
     np.testing.assert_allclose(positions(clip), positions(take)[40:60], atol=1e-9)
 

@@ -22,7 +22,7 @@ LENGTH = 16
 def bundled():
     """The first 900 frames of the bundled duet."""
     files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]]
-    return load_duet(PROJECT / "data" / "mocap", files, [[[0, 900]]], 0.2, 1.0, None, None)
+    return load_duet(PROJECT / "data" / "mocap", files, [[[0, 900]]], None, 0.2, 1.0, None, None)
 
 
 def conversion(duet, source=0, target=1, path_of=1, lock_feet=False):
@@ -132,7 +132,7 @@ def test_the_movement_is_that_of_the_trained_conversion(bundled):
 def test_a_body_without_feet_and_a_root_at_rest(tmp_path):
     write_body(tmp_path / "one.bvh", body=BODY.replace("-90 5", "90 5"))
     write_body(tmp_path / "two.bvh", body=BODY.replace("ROOT Hips", "ROOT Hips2"))
-    duet = load_duet(tmp_path, [["one.bvh", "two.bvh"]], [[[0, -1]]], 0.2, 1.0, None, None)
+    duet = load_duet(tmp_path, [["one.bvh", "two.bvh"]], [[[0, -1]]], None, 0.2, 1.0, None, None)
     clip = apply.convert_solo(conversion(duet, lock_feet=True), duet.pairs[0][0], duet, LENGTH)
     assert np.isfinite(positions(clip)).all()
 
@@ -162,7 +162,7 @@ def test_memory_grows_with_the_frames_and_not_with_the_windows(bundled):
 
 @pytest.fixture
 def trained(duet):
-    return load_duet(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], 0.2, 1.0, None, None)
+    return load_duet(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]], None, 0.2, 1.0, None, None)
 
 
 def load(folder, files, trained, dancers=(0,), **changes):
@@ -177,21 +177,18 @@ def test_names_and_clips_of_recordings(duet, trained):
     solos = load(duet, ["solo.bvh", "solo.fbx", "Über uns.bvh"], trained)
     assert [solo.name for solo in solos] == ["solo", "solo_2", "Über uns"]
     assert [solo.dancer for solo in solos] == [0, 0, 0]
-    clips = dict(apply.apply_to_solos([conversion(trained)], solos, trained, LENGTH, 7))
-    assert list(clips) == [f"applied_{solo.name}_dancer1_to_dancer2_epoch_7" for solo in solos]
-    assert all(clip.frame_count == 60 for clip in clips.values())
-    for name in clips:
-        assert presets.role(name) == {"kind": "applied", "source": 0, "dancer": 1}
-    shown = [{"name": name, **presets.role(name)} for name in clips]
-    presets.add_titles(shown)
-    assert shown[0]["title"] == "solo, as dancer 2"
+    clips = list(apply.apply_to_solos([conversion(trained)], solos, trained, LENGTH, 7))
+    assert [clip.name for clip in clips] == [f"applied_{solo.name}_dancer1_to_dancer2_epoch_7" for solo in solos]
+    assert {clip.motion.frame_count for clip in clips} == {60}
+    assert {(clip.kind, clip.source, clip.dancer, clip.epoch) for clip in clips} == {("applied", 0, 1, 7)}
+    assert presets.titles(clips)[0]["title"] == "solo, as dancer 2"
 
 
 def test_a_deepfake_gives_the_other_dancer(duet, trained):
     write_body(duet / "solo.bvh", 60)
     solos = load(duet, [["solo.bvh", 2], ["solo.bvh", 1]], trained, (0, 1))
     every = [conversion(trained, *way, path_of=way[0]) for way in ((0, 0), (1, 1), (0, 1), (1, 0))]
-    names = [name for name, _ in apply.apply_to_solos(every, solos, trained, LENGTH, 3)]
+    names = [clip.name for clip in apply.apply_to_solos(every, solos, trained, LENGTH, 3)]
     assert names == ["applied_solo_dancer2_to_dancer1_epoch_3", "applied_solo_2_dancer1_to_dancer2_epoch_3"]
 
 

@@ -42,22 +42,25 @@ def test_clips_go_along_the_recorded_path_or_nowhere(name, up, ending, resting, 
     vars(script).update(SMALL | {"export_seq_start": 10, "export_seq_length": 30, "export_mix_seq_start": 0})
     seed_everything(1)
     nets = script.make_models([4 * take.skeleton.joint_count for take in pair])
-    clips = dict(script.make_clips(nets, Duet([pair], [[(0, 100)]], 0.2), [], 7))
+    clips = list(script.make_clips(nets, Duet([pair], [[(0, 100)]], 0.2), [], 7))
     for root_motion in (True, False):
-        export_clips(clips.items(), tmp_path, [ending], "builtin", VIEW, root_motion)
+        export_clips(clips, tmp_path, tmp_path / "clips.json", [ending], "builtin", VIEW, root_motion)
     heights = [kinematics.hip_height(take) for take in pair]
     assert heights[1] == pytest.approx(0.6 * heights[0], rel=0.1)
     floor = [axis != up for axis in "XYZ"]
-    for clip, made in clips.items():
-        along = load_mocap(tmp_path / f"{clip}{ending}")
-        standing = load_mocap(tmp_path / f"{clip}_in_place{ending}")
-        looks = [(tmp_path / f"{clip}{ending}.gif").read_bytes() for ending in ("", IN_PLACE)]
-        assert looks[0] == looks[1]
-        dancers = [int(word[6]) - 1 for word in clip.split("_") if word.startswith("dancer")] or [1]
-        path = positions(pair[dancers[0]])[10:40, joint] * heights[dancers[-1]] / heights[dancers[0]]
+    for clip in clips:
+        made = clip.motion
+        along = load_mocap(tmp_path / f"{clip.name}{ending}")
+        standing = load_mocap(tmp_path / f"{clip.name}_in_place{ending}")
+        gifs = [(tmp_path / f"{clip.name}{ending}.gif").read_bytes() for ending in ("", IN_PLACE)]
+        assert gifs[0] == gifs[1]
+        path_of = clip.source if clip.kind == "converted" else clip.dancer
+        path = positions(pair[path_of])[10:40, joint] * heights[clip.dancer] / heights[path_of]
         assert np.ptp(path, axis=0).min() > 0.5
-        np.testing.assert_allclose(positions(along)[:, joint], path, atol=2e-3, err_msg=clip)
-        np.testing.assert_allclose(positions(standing)[:, joint], np.where(floor, 0, path), atol=2e-3, err_msg=clip)
+        np.testing.assert_allclose(positions(along)[:, joint], path, atol=2e-3, err_msg=clip.name)
+        np.testing.assert_allclose(
+            positions(standing)[:, joint], np.where(floor, 0, path), atol=2e-3, err_msg=clip.name
+        )
         for exported in (along, standing):  # and turns as it was made
             agrees = np.abs((exported.rot_local[:, : joint + 1] * made.rot_local[:, : joint + 1]).sum(-1))
             assert agrees.min() > 1 - 1e-6

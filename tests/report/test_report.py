@@ -9,7 +9,8 @@ import sys
 import time
 
 from common import report
-from common.dataset import Duet
+from common.dataset import Clip, Duet
+from common.dataset.clip import DECODED, OTHER, RANDOM_WALK, RECORDED, TRANSLATED
 from common.mocap import bvh, cut, load_mocap, rescale, save_mocap
 from common.model import generate
 from common.motion import root_path
@@ -17,6 +18,7 @@ from common.motion.axes import UP_AXES
 from common.report import __main__ as command
 from common.report import build, clips, contents, latent, page, presets
 from common.report.run_report import _describe
+from common.results.clips import noted_clip
 from common.runtime import errors, interrupt
 from helpers import plain_bvh
 from helpers.made_takes import body_of, turned
@@ -29,7 +31,6 @@ import pytest
 import torch
 
 HOSTILE = ['</script><script>alert("x")</script>', "<!--", "]]>", "'\"`&amp;${1}\\", "\u2028\ud800\0\x1b", "x" * 10_000]
-EMPTY = {"config": {}, "run": {}}
 
 
 @pytest.fixture(scope="module")
@@ -113,37 +114,64 @@ def test_which_clips_belong_together(runs):
     assert len(motion["presets"][3]["clips"]) == 4
 
 
-def test_clips_of_other_frames_are_not_compared():
-    found = [
-        {"name": f"orig_sequence_dancer2_index_0_seq_start_{start}_length_40", **presets.role("orig_sequence_dancer2")}
-        for start in (0, 10)
-    ]
-    for name in ("seq_start_10_length_40", "seq_start_10_length_40_in_place", "seq_start_20_length_40"):
-        found.append({"name": f"pred_sequence_dancer2_epoch_2_{name}", **presets.role("pred_sequence_dancer2_epoch_2")})
-    presets.add_titles(found)
-    assert [clip["compare"] for clip in found] == [-1, -1, 1, 1, -1]
+def test_clips_of_other_frames_are_not_compared(body):
+    recorded = [Clip(f"recorded {start}", body, RECORDED, 1, 1, stretch=(0, start, 40)) for start in (0, 10)]
+    translated = [Clip(f"made {start}", body, TRANSLATED, 0, 1, 2, (0, start, 40)) for start in (10, 20)]
+    of_another_pair = Clip("of another pair", body, TRANSLATED, 0, 1, 2, (1, 10, 40))
+    titles = presets.titles([*recorded, *translated, of_another_pair])
+    assert [title["compare"] for title in titles] == [-1, -1, 1, -1, -1]
 
 
 def test_what_was_learnt_last_is_shown_first(body):
     """A run that was stopped after 100 epochs, and went on, has left clips of both."""
-    made = ("pred_sequence_dancer2", "rec_sequences", "seq_randwalk")
-    names = [f"{name}_epoch_{count}_seq_start_1_length_9" for count in (100, 90, 600) for name in made]
-    found = packed([(name, body) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", *names)])
-    shown = [[found["clips"][place]["name"] for place in preset["clips"]] for preset in found["presets"]]
-    assert shown[1] == ["orig_sequence_dancer1", names[6]]
-    assert shown[-1] == names[7:9]
-    abouts = {clip["name"]: clip["about"] for clip in found["clips"]}
-    assert abouts[names[6]] == "as the model answers dancer 1, after 600 epochs"
-    assert abouts["orig_sequence_dancer1"] == "recorded"
-    alone = packed([(name, body) for name in ("orig_sequence_dancer1", names[0])])["clips"]
+    recorded = [Clip(f"recorded {dancer}", body, RECORDED, dancer, dancer) for dancer in (0, 1)]
+    made = [
+        Clip(f"{kind} {epoch}", body, kind, 0, 1, epoch)
+        for epoch in (100, 90, 600)
+        for kind in (TRANSLATED, DECODED, RANDOM_WALK)
+    ]
+    motion = packed(recorded + made)
+    names = [[motion["clips"][place]["name"] for place in preset["clips"]] for preset in motion["presets"]]
+    assert names[1] == ["recorded 0", "translated 600"]
+    assert names[-1] == ["decoded 600", "random walk 600"]
+    abouts = {clip["name"]: clip["about"] for clip in motion["clips"]}
+    assert abouts["translated 600"] == "as the model answers dancer 1, after 600 epochs"
+    assert abouts["recorded 0"] == "recorded"
+    alone = packed([recorded[0], made[0]])["clips"]
     assert alone[1]["about"] == "as the model answers dancer 1"
 
 
 def test_dancers_in_place_do_not_stand_inside_each_other(body):
-    names = "orig_sequence_dancer1", "orig_sequence_dancer2", "pred_sequence_dancer2"
     for take, beside in ((root_path.stand(body), [True] * 3), (walking(body), [False, False, True])):
-        found = packed([(name, take) for name in names])["presets"]
-        assert [preset["beside"] for preset in found] == [preset["in_place"] for preset in found] == beside
+        clips = [Clip(f"recorded {dancer}", take, RECORDED, dancer, dancer) for dancer in (0, 1)]
+        shown = packed([*clips, Clip("translated", take, TRANSLATED, 0, 1, 1)])["presets"]
+        assert [preset["beside"] for preset in shown] == [preset["in_place"] for preset in shown] == beside
+
+
+NOTE = {"kind": "translated", "source": 0, "dancer": 1, "epoch": 3, "stretch": [0, 5, 9], "recording": ""}
+NOTE |= {"unit_cm": 2.0, "up_axis": "Y"}
+BAD_NOTES = [
+    None, 3, [], {}, NOTE | {"kind": "x"}, NOTE | {"source": 2}, NOTE | {"epoch": "1"}, NOTE | {"stretch": 3},
+    NOTE | {"unit_cm": 0}, NOTE | {"unit_cm": "nan"}, NOTE | {"up_axis": "y"}, NOTE | {"more": 1}, NOTE | {"name": "x"},
+    NOTE | {"recording": 3}, NOTE | {"source": []}, {**NOTE, "kind": []},
+]  # fmt: skip
+
+
+def test_a_motion_file_is_what_the_run_has_noted(body):
+    body = dataclasses.replace(body, path="x.bvh", up_axis="Z")
+    clip = noted_clip("name", body, NOTE)
+    assert (clip.name, clip.kind, clip.source, clip.dancer, clip.epoch) == ("name", "translated", 0, 1, 3)
+    assert clip.stretch == (0, 5, 9)
+    assert (clip.motion.up_axis, float(clip.motion.root_pos[3, 1])) == ("Y", 2 * float(body.root_pos[3, 1]))
+    in_cm = noted_clip("name", dataclasses.replace(body, path="x.fbx"), NOTE).motion  # an FBX states its unit
+    assert float(in_cm.root_pos[3, 1]) == float(body.root_pos[3, 1])
+
+
+@pytest.mark.parametrize("note", BAD_NOTES)
+def test_a_note_that_is_none_leaves_a_motion_file_as_it_is(note, body):
+    clip = noted_clip("name", body, note)
+    assert (clip.kind, clip.epoch) == ("other", 0)
+    assert clip.motion is body
 
 
 def walking(body):
@@ -151,23 +179,23 @@ def walking(body):
     return dataclasses.replace(body, root_pos=path)
 
 
-def packed(named, config=EMPTY["config"], run=EMPTY["run"]):
+def packed(shown_clips):
     problems = []
-    found = clips.packed(PROJECT / "nowhere", config, run, named, problems)
+    motion = clips.packed(PROJECT / "nowhere", shown_clips, problems)
     assert problems == []
-    return found
+    return motion
 
 
-def shown(tmp_path, named, **more):
-    """The page of clips that are handed over."""
-    return Page(report.save(tmp_path, clips=named, **more))
+def shown(tmp_path, take):
+    """The page of a clip that is handed over."""
+    return Page(report.save(tmp_path, clips=[Clip("a clip", take, OTHER, 0, 0)]))
 
 
 @pytest.mark.parametrize("up_axis", UP_AXES)
 def test_up_is_up(up_axis, body, tmp_path):
     """A body that was turned with its axes stands upright again."""
     upright = positions(body)
-    found = shown(tmp_path, [("orig_sequence_dancer1", turned(body, up_axis, rest_too=False))]).positions(0)
+    found = shown(tmp_path, turned(body, up_axis, rest_too=False)).positions(0)
     np.testing.assert_allclose(found[..., 1], upright[..., 1], atol=0.01)
     apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (found, upright)]
     np.testing.assert_allclose(*apart, atol=0.02)
@@ -175,32 +203,24 @@ def test_up_is_up(up_axis, body, tmp_path):
     np.testing.assert_allclose(*volumes, rtol=1e-2, atol=5)  # no mirror image
 
 
-def test_a_generated_clip_lies_as_its_recording_stands(body, tmp_path):
-    lying = dataclasses.replace(body, up_axis="Z")
-    found = packed([("orig_sequence_dancer1", body), ("pred_sequence_dancer2_epoch_1", lying)])
-    assert found["clips"][0]["path"] == found["clips"][1]["path"]
-    overruled = packed([("orig_sequence_dancer1", body)], {"mocap_up_axis": "Z"})
-    assert overruled["clips"][0]["path"] != found["clips"][0]["path"]
-
-
 def test_the_path_may_be_long_and_stays_exact(body, tmp_path):
     far = dataclasses.replace(body, root_pos=body.root_pos + np.linspace(0, 90_000, 40)[:, None] * (1, 0, -1))
-    found = shown(tmp_path, [("far", far)]).positions(0)
+    found = shown(tmp_path, far).positions(0)
     np.testing.assert_allclose(found, positions(far), atol=0.01)
 
 
 def test_eight_default_clips_of_a_real_body_are_small(tmp_path):
-    takes = [(f"clip {number}", body_of(57, 1000, 50.0)) for number in range(8)]
-    path = report.save(tmp_path, clips=takes)
+    takes = [body_of(57, 1000, 50.0)] * 8
+    path = report.save(tmp_path, clips=[Clip(f"clip {n}", take, OTHER, 0, 0) for n, take in enumerate(takes)])
     assert path.stat().st_size < 5_000_000
     found = Page(path)
-    np.testing.assert_allclose(found.positions(3), positions(takes[3][1]), atol=0.01)
+    np.testing.assert_allclose(found.positions(3), positions(takes[3]), atol=0.01)
 
 
 @pytest.mark.parametrize(("fps", "frames", "step"), [(50.0, 100, 1), (59.94, 100, 1), (120.0, 100, 2), (240.0, 100, 4)])
 def test_no_more_frames_than_a_screen_shows(fps, frames, step, tmp_path):
     take = body_of(5, frames, fps)
-    found = shown(tmp_path, [("a clip", take)])
+    found = shown(tmp_path, take)
     clip = found.data["motion"]["clips"][0]
     assert (clip["step"], clip["fps"]) == (step, pytest.approx(fps / step))
     np.testing.assert_allclose(found.positions(0), positions(take)[::step], atol=0.01)
@@ -209,10 +229,10 @@ def test_no_more_frames_than_a_screen_shows(fps, frames, step, tmp_path):
 def test_long_clips_are_thinned_and_then_cut(monkeypatch, tmp_path):
     take = body_of(5, 400, 100.0)
     monkeypatch.setattr(clips, "LARGEST", 100 * (6 * 5 + 12))
-    motion = shown(tmp_path, [("a clip", take)]).data["motion"]
+    motion = shown(tmp_path, take).data["motion"]
     assert (motion["thinned"], motion["cut"], motion["clips"][0]["frames"]) == (4, False, 100)
     monkeypatch.setattr(clips, "LARGEST", 40 * (6 * 5 + 12))
-    motion = shown(tmp_path, [("a clip", take)]).data["motion"]
+    motion = shown(tmp_path, take).data["motion"]
     assert (motion["thinned"], motion["cut"], motion["clips"][0]["frames"]) == (4, True, 40)
 
 
@@ -270,7 +290,7 @@ def test_hostile_names_stay_text(left, tmp_path):
     (left / "anims" / "<img src=x onerror=alert(1)> & 'x'.gif").write_bytes(b"")
     metrics = {"rows": [{"conversion": HOSTILE[0], "figures": [{"name": HOSTILE[1], "unit": HOSTILE[2]}]}]}
     (left / "histories" / "metrics_2.json").write_text(json.dumps(metrics | {"summary": HOSTILE}))
-    path = report.save(left, clips=[(name, take) for name in HOSTILE])
+    path = report.save(left, clips=[Clip(name, take, OTHER, 0, 0) for name in HOSTILE])
     found = Page(path)
     found.check_policy()
     assert found.data["motion"]["skeletons"][0]["names"] == take.skeleton.joint_names
@@ -347,6 +367,8 @@ PARTS = {
     "a scale of another world": (write("config.json", '{"mocap_pos_scale": [], "mocap_up_axis": {}}'), 0),
     "a run of another world": (write("histories/run.json", '{"takes": 3, "seconds": "x", "state": {}}'), 0),
     "half a run of another world": (write("histories/run.json", '{"epochs_done": [], "machine": []}'), 0),
+    "notes of clips that are none": (write("histories/clips.json", "{"), 1),
+    "notes of clips of another world": (write("histories/clips.json", "[7]"), 0),
     "takes of another world": (write("histories/run.json", '{"takes": [[{"unit_cm": "x", "fps": null}, 3], 4]}'), 0),
     "a damaged map": (write("histories/latent_2.npz", b"PK\3\4 no"), 1),
     "an empty history": (write("histories/history_2.csv", ""), 1),
@@ -491,10 +513,9 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
     assert (during["run"]["state"], during["run"]["epochs_done"]) == ("training", 1)
     assert "for 1 of 2 epochs so far in " in during["sentence"]
     names = [clip["name"] for clip in during["motion"]["clips"]]
-    expected = ["pred_sequence_dancer2"] if name == "vae_rnn" else [
-        f"pred_sequence_dancer{way}" for way in ("1_to_dancer1", "1_to_dancer2", "2_to_dancer1", "2_to_dancer2")
-    ]  # fmt: skip
-    assert names == ["orig_sequence_dancer1", "orig_sequence_dancer2", *(f"{way}_epoch_1" for way in expected)]
+    pairs = [(1, 2)] if name == "vae_rnn" else [(1, 1), (1, 2), (2, 1), (2, 2)]
+    recorded = [f"orig_sequence_dancer{dancer}_index_0_seq_start_80_length_20" for dancer in (1, 2)]
+    assert names == [*recorded, *(f"pred_sequence_dancer{a}_to_dancer{b}_epoch_1" for a, b in pairs)]
     take = load_mocap(duet / "two.bvh")
     np.testing.assert_allclose(pages[0].positions(1), positions(take)[80:100], atol=0.01)
     assert during["motion"]["presets"][0]["clips"] == [0, 1]

@@ -123,7 +123,7 @@ def test_codes_of_the_map_lie_where_the_map_has_them(takes, nets, made):
 
 
 def test_a_walk_is_as_fast_as_the_recording(takes, nets, made):
-    clip = Duet([takes], [[(0, 100)]], 0.2).clips(0, 0, 100)[0]
+    clip = Duet([takes], [[(0, 100)]], 0.2).motions(0, 0, 100)[0]
     codes = generate.encode_clip(nets["encoder"], clip, 8)
     np.testing.assert_allclose(made.walk, generate.step_size(codes), rtol=1e-5)
 

@@ -115,7 +115,7 @@ def test_a_player_of_numpy_and_onnxruntime_gives_the_prediction(tmp_path, bundle
     model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     assert {key: json.loads(value) for key, value in metadata.items()} == model
 
-    ((clip, _),) = bundled.held_out_clips(32, HELD_OUT)
+    ((clip, _),) = bundled.held_out_motions(32, HELD_OUT)
     conversion = generate.Conversion(0, 1, encoder, decoder, 1)
     recorded = realtime_client.read(folder / "dancer1.fbx").poses[1200:1500]
     poses = poses_of(clip)

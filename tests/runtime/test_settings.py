@@ -21,7 +21,7 @@ CONSTANTS = constants_in("vae_rnn") | {"epochs": 3, "mocap_loss_weights_file": "
 def configure(*arguments):
     """As a script in the folder common/ that has these constants."""
     namespace = CONSTANTS | {"main": print, "torch": ast}
-    return settings.configure(namespace, arguments, PROJECT / "common/__init__.py", "what it does")
+    return settings.configure(namespace, PROJECT / "common/__init__.py", "what it does", arguments)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import json
 import time
 
 from common import report
+from common.dataset import Clip
+from common.dataset.clip import OTHER
 from helpers import plain_bvh
 from helpers.project import TINY, run_here, write_body
 from helpers.report_page import Page
@@ -454,7 +456,7 @@ def test_hostile_names_do_nothing(browser, tmp_path):
     )
     (tmp_path / "histories/history_1.csv").write_text('"<img src=x onerror=window.hit=1>",ae train\nnan,nan\n1,2\n')
     take = take_of(NAMES)
-    browser.open(report.save(tmp_path, clips=[(name, take) for name in names]), 390, 844, True)
+    browser.open(report.save(tmp_path, clips=[Clip(name, take, OTHER, 0, 0) for name in names]), 390, 844, True)
     browser.frames()
     assert browser.run("window.hit === undefined")
     assert browser.console == []
@@ -480,7 +482,7 @@ def test_a_page_of_little(left, browser, tmp_path):
 def test_a_frame_of_four_dancers_is_soon_computed(browser, tmp_path):
     """All that a frame needs but the drawing, which is the graphics card's: far below the 16 ms there are."""
     take = take_of([f"joint {number}" for number in range(57)], 200)
-    browser.open(report.save(tmp_path, clips=[(f"clip {number}", take) for number in range(4)]), **QUIET)
+    browser.open(report.save(tmp_path, clips=[Clip(f"clip {n}", take, OTHER, 0, 0) for n in range(4)]), **QUIET)
     browser.run("stage.options.trails = 'all'")
     assert browser.run("stage.cast.length") == 4
     assert min(browser.run(HUNDRED_FRAMES) for _ in range(3)) < 8

@@ -76,8 +76,8 @@ def test_held_out_batches_tell_which_windows_choose_the_best_weights(duet):
     loop = make_loop(windows)
     loop.bar = next(iter([None]))
     parts = {True: [], False: []}
-    for batch, validates in loop.test_batches():
-        parts[validates] += batch.windows.tolist()
+    for batch in loop.test_batches():
+        parts[batch.validates] += batch.windows.tolist()
     assert sorted(parts[True]) == windows.validation.tolist()
     assert sorted(parts[True] + parts[False]) == windows.test.tolist()
     assert parts[False]
