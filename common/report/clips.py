@@ -176,10 +176,10 @@ def _marks(names, parents, sides, hips):
 
     def end(side, word):
         """The end of the first chain that has the word in it."""
-        found = find(side, word)
-        while found and found[0] in parents:
-            found = [parents.index(found[0])]
-        return found
+        joints = find(side, word)
+        while joints and joints[0] in parents:
+            joints = [parents.index(joints[0])]
+        return joints
 
     hands = [find(side, "hand", "wrist") or end(side, "arm") for side in (1, 2)]
     feet = [find(side, "foot", "ankle") or end(side, "leg") for side in (1, 2)]

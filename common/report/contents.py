@@ -50,9 +50,9 @@ def read(folder):
 def _json(path, problems):
     """The object in a JSON file; {} where there is none, or none that can be read."""
     try:
-        found = files.read_json(path)
-        if isinstance(found, dict):
-            return found
+        content = files.read_json(path)
+        if isinstance(content, dict):
+            return content
         problems.append(f"{path.name} holds no settings.")
     except FileNotFoundError:
         pass
@@ -63,8 +63,8 @@ def _json(path, problems):
 
 def _numbered(folder, name, ending):
     """The files <name>_<number><ending> of a folder, those of the highest numbers first."""
-    found = [(re.fullmatch(rf"{name}_(\d{{1,9}}){re.escape(ending)}", path.name), path) for path in folder.glob("*")]
-    return [path for _, path in sorted(((int(match[1]), path) for match, path in found if match), reverse=True)]
+    matches = [(re.fullmatch(rf"{name}_(\d{{1,9}}){re.escape(ending)}", path.name), path) for path in folder.glob("*")]
+    return [path for _, path in sorted(((int(match[1]), path) for match, path in matches if match), reverse=True)]
 
 
 def _newest_json(folder, name, problems):

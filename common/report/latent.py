@@ -164,10 +164,10 @@ def _plain(name):
 # files
 
 
-def save(found, folder, epochs):
+def save(points, folder, epochs):
     """Write latent_<epochs>.npz into a folder."""
     with whole_file(Path(folder) / f"latent_{epochs}.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **vars(found))
+        np.savez_compressed(file, **vars(points))
 
 
 def load(path):
@@ -179,28 +179,28 @@ def load(path):
         raise ValueError(f"it is no latent map ({error})") from None
 
 
-def packed(found):
+def packed(points):
     """A Map as the page holds it: plain values, its arrays in base64."""
     bodies = []
     for number, (motion, names, parents) in enumerate(
-        ((found.motion1, found.names1, found.parents1), (found.motion2, found.names2, found.parents2))
+        ((points.motion1, points.names1, points.parents1), (points.motion2, points.names2, points.parents2))
     ):
         bodies.append(
             {
                 "motion": base64_of(motion.astype("<i2")),
-                "scale": float(found.scales[number]),
+                "scale": float(points.scales[number]),
                 "names": names.tolist(),
                 "parents": parents.tolist(),
             }
         )
     return {
-        "count": len(found.places),
-        "places": base64_of(found.places.astype("<f4")),
-        "explained": found.explained.tolist(),
-        **{name: base64_of(getattr(found, name).astype("<i4")) for name in OF_A_POINT},
-        "takes": found.takes.tolist(),
-        "window": int(found.lengths[0]),
-        "shown": int(found.lengths[1]),
-        "fps": found.fps.tolist(),
+        "count": len(points.places),
+        "places": base64_of(points.places.astype("<f4")),
+        "explained": points.explained.tolist(),
+        **{name: base64_of(getattr(points, name).astype("<i4")) for name in OF_A_POINT},
+        "takes": points.takes.tolist(),
+        "window": int(points.lengths[0]),
+        "shown": int(points.lengths[1]),
+        "fps": points.fps.tolist(),
         "bodies": bodies,
     }

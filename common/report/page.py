@@ -39,7 +39,7 @@ def html(contents):
             f'<script type="text/plain" id="weights{number}">{text}</script>' for number, text in enumerate(weights)
         ),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("page.html"))
 
 
 def as_json(value):

@@ -89,11 +89,11 @@ def _load_state(model, path, constant):
 
 def _check_fit(expected, state, where):
     for key in [*expected, *state]:
-        want = list(expected[key].shape) if key in expected else "nothing"
-        found = list(state[key].shape) if key in state else "nothing"
-        if want != found:
+        model_shape = list(expected[key].shape) if key in expected else "nothing"
+        file_shape = list(state[key].shape) if key in state else "nothing"
+        if model_shape != file_shape:
             raise InputError(
-                f"{where}: does not fit the model at {key}: the model has {want}, the file {found}. "
+                f"{where}: does not fit the model at {key}: the model has {model_shape}, the file {file_shape}. "
                 f"Compare {_constants_behind(key, expected, state)} with the config.json of the run that "
                 f"made the file."
             )

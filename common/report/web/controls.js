@@ -229,8 +229,8 @@
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const own = { INPUT: target.type === "range" ? /^(Arrow|Home|End)/ : /^ $/, SELECT: /^(Arrow|Home|End| $|[a-z0-9]$)/, BUTTON: /^ $/, SUMMARY: /^ $/, A: /^$/ };
-    if (own[target.tagName]?.test(key)) return;
+    const handled = { INPUT: target.type === "range" ? /^(Arrow|Home|End)/ : /^ $/, SELECT: /^(Arrow|Home|End| $|[a-z0-9]$)/, BUTTON: /^ $/, SUMMARY: /^ $/, A: /^$/ };
+    if (handled[target.tagName]?.test(key)) return;
     if (!at("stage-section").contains(target) && (target !== document.body || stage.onScreen === false)) return;
     if (target === document.body && /^(Arrow|Home|End)/.test(key)) return; // these scroll the page
     if (/^[1-9]$/.test(key)) toggle(Number(key) - 1);
@@ -252,11 +252,11 @@
     on("names", "change", () => setNames(at("names").checked));
     on("follow", "change", () => setFollow(at("follow").checked));
     on("keys", "click", () => showHelp());
-    const each = (selector, act) =>
+    const onClick = (selector, act) =>
       document.querySelectorAll(selector).forEach((button) => button.addEventListener("click", () => act(button.dataset)));
-    each("[data-beside]", ({ beside }) => set("beside", beside === "true"));
-    each("[data-in-place]", ({ inPlace }) => set("inPlace", inPlace === "true"));
-    each("[data-look]", ({ look }) => stage.look(look));
+    onClick("[data-beside]", ({ beside }) => set("beside", beside === "true"));
+    onClick("[data-in-place]", ({ inPlace }) => set("inPlace", inPlace === "true"));
+    onClick("[data-look]", ({ look }) => stage.look(look));
     document.addEventListener("keydown", onKey);
     stage.zoomWhileUsed();
     on("canvas", "webglcontextlost", (event) => event.preventDefault());

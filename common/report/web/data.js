@@ -9,9 +9,9 @@ const report = { data: JSON.parse(document.getElementById("data").textContent) }
 
   function bytes(text) {
     const characters = atob(text);
-    const found = new Uint8Array(characters.length);
-    for (let i = 0; i < found.length; i++) found[i] = characters.charCodeAt(i);
-    return found.buffer;
+    const array = new Uint8Array(characters.length);
+    for (let i = 0; i < array.length; i++) array[i] = characters.charCodeAt(i);
+    return array.buffer;
   }
 
   report.floats = (text) => new Float32Array(bytes(text));

@@ -199,8 +199,8 @@
     paint(mesh, instance, joint, recording, end) {
       const out = mesh.instanceColor.array, at = 3 * instance;
       if (!recording) {
-        const own = this.jointColours[joint];
-        out[at] = own[0]; out[at + 1] = own[1]; out[at + 2] = own[2];
+        const colour = this.jointColours[joint];
+        out[at] = colour[0]; out[at + 1] = colour[1]; out[at + 2] = colour[2];
         return;
       }
       const place = Math.min(this.errors[joint] / end, 0.9999) * (this.ramp.length - 1);

@@ -18,8 +18,8 @@
     const chart = (title, about, series, more = {}) =>
       report.lineChart({ title, about, x: epochs, xName: "epoch", series, ...more });
     const curve = (column, name, colour, dashed = false) => ({ name, values: columns[column] || [], colour, dashed });
-    const known = ["ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld"];
-    const added = Object.keys(columns).filter((name) => name.startsWith("ae ") && !known.includes(name));
+    const shared = ["ae train", "ae test", "ae norm", "ae pos", "ae quat", "ae kld"];
+    const added = Object.keys(columns).filter((name) => name.startsWith("ae ") && !shared.includes(name));
     const others = added.map((name, place) => curve(name, name.slice(3), 2 + place, true));
     return element("div", { class: "pair" },
       chart("Loss", "the whole, lower is better", [curve("ae train", "training", 0), curve("ae test", "held out", 1)], { log: true }),
@@ -93,10 +93,10 @@
 
   // In words, not by colour alone.
   function verdict(figure, others) {
-    const known = others.filter(isNumber);
-    if (!known.length || !isNumber(figure.model) || typeof figure.lower_is_better !== "boolean") return null;
-    const better = known.filter((value) => (figure.lower_is_better ? figure.model < value : figure.model > value)).length;
-    const words = better === known.length ? "better" : better ? "in between" : "no better";
+    const values = others.filter(isNumber);
+    if (!values.length || !isNumber(figure.model) || typeof figure.lower_is_better !== "boolean") return null;
+    const better = values.filter((value) => (figure.lower_is_better ? figure.model < value : figure.model > value)).length;
+    const words = better === values.length ? "better" : better ? "in between" : "no better";
     return element("small", { class: words.replace(" ", "-") }, words);
   }
 
