@@ -144,17 +144,12 @@ class Duet:
     @functools.cached_property
     def offsets(self):
         """Per dancer the bones of every pair of files, (P, J, 3) float32 in cm."""
-        return [
-            torch.stack(
-                [torch.as_tensor(take.skeleton.mean_offsets, dtype=torch.float32) for take in self.takes(dancer)]
-            )
-            for dancer in (0, 1)
-        ]
+        return [torch.stack([take.skeleton.mean_offsets.float() for take in self.takes(dancer)]) for dancer in (0, 1)]
 
     def _poses(self, dancer):
         poses = torch.empty(sum(stretch.frame_count for stretch in self.stretches), self.pose_dims[dancer])
         for stretch in self.stretches:
-            rot_local = torch.as_tensor(self.pairs[stretch.pair][dancer].rot_local[stretch.start : stretch.end])
+            rot_local = self.pairs[stretch.pair][dancer].rot_local[stretch.start : stretch.end]
             signs = quaternion.continuous_signs(rot_local)
             for block in quaternion.blocks(stretch.frame_count):  # so that no copy of a long take is made on the way
                 poses[stretch.first :][block] = (rot_local[block] * signs[block].unsqueeze(-1)).flatten(1)

@@ -12,6 +12,7 @@ from common.dataset.duet import HELD_OUT, REPORTED, TRAINING
 from common.evaluation import clip_metrics, dancer_classifier, metrics, partners, summary
 from common.evaluation.baselines import describe_dancer, prediction_errors, recorded_windows
 from common.model import generate
+from common.motion import kinematics
 from common.runtime import files, parallel
 
 import numpy as np
@@ -107,7 +108,8 @@ class Evaluation:
         """The main errors on as many training windows as are held out: far smaller ones say that it learns by heart."""
         if not len(self.training):
             return None
-        chosen = np.linspace(0, len(self.training) - 1, min(len(self.reported), len(self.training))).astype(int)
+        count = min(len(self.reported), len(self.training))
+        chosen = kinematics.evenly_spaced(0, len(self.training), count)
         errors = self._errors(conversion, self.training.some(chosen))
         moving = errors.dancer.moving
         return {"degrees": errors.degrees(moving), "centimetres": errors.centimetres(moving)}

@@ -5,7 +5,7 @@ Shapes: T frames, J joints. Positions are in cm along the dancers' paths, angles
 
 import math
 
-from common.evaluation import clip_metrics, metrics
+from common.evaluation import metrics
 from common.motion import kinematics
 from common.motion.facing import angles_between, flat, headings
 
@@ -37,7 +37,7 @@ def measure(dancers, whole, way):
     curves, off, off_baseline = [], [], []
     still = _heading(second.mean_pose.double()[None], second)
     for stretch in whole:
-        partner = clip_metrics.positions(stretch.recorded[0])[:, dancers[0].hips]
+        partner = kinematics.positions_of(stretch.recorded[0])[:, dancers[0].hips]
         recorded, expected = _to_the_partner(stretch.recorded[1], second, partner)
         generated, turned = _to_the_partner(stretch.generated[way], second, partner)
         curves.append((recorded, generated))
@@ -59,8 +59,8 @@ def measure(dancers, whole, way):
 
 def _to_the_partner(take, dancer, partner):
     """Distance and facing of a take to the partner's hips (T, 3), and its heading (T, 3)."""
-    hips = clip_metrics.positions(take)[:, dancer.hips]
-    front = _heading(torch.from_numpy(take.rot_local), dancer)
+    hips = kinematics.positions_of(take)[:, dancer.hips]
+    front = _heading(take.rot_local, dancer)
     curves = {
         "distance": distances(hips, partner, take.up_axis),
         "facing": facing(front, hips, partner, take.up_axis),

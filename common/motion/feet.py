@@ -23,12 +23,12 @@ def find_feet(positions, parents, up_axis, body_height):
     heights = axes.heights(positions, up_axis)
     floor = heights.min(dim=1).values.quantile(FLOOR)
     low = ((heights.median(dim=0).values - floor) < FOOT_HEIGHT * body_height).tolist()
-    feet, inner = [], {int(parent) for parent in parents}
+    feet, inner = [], set(parents)
     for tip in range(len(parents)):
         if low[tip] and tip not in inner and parents[tip] >= 0:
             foot = [tip]
             while parents[foot[-1]] >= 0 and low[parents[foot[-1]]]:
-                foot.append(int(parents[foot[-1]]))
+                foot.append(parents[foot[-1]])
             feet.append(foot)
     return feet
 
@@ -53,6 +53,6 @@ def foot_slides(positions, feet, up_axis, fps):
         pos = positions[:, foot]  # (T, joints of the foot, 3)
         heights = axes.heights(pos, up_axis)
         low = heights < standing_height(heights) + FOOT_LOW
-        way = quaternion.length((pos[frames:] - pos[:-frames])[..., axes.horizontal_axes(up_axis)])
-        slides |= (low[frames:] & low[:-frames] & (way * fps / frames > FOOT_SLIDES)).all(dim=1)
+        distance = quaternion.length((pos[frames:] - pos[:-frames])[..., axes.horizontal_axes(up_axis)])
+        slides |= (low[frames:] & low[:-frames] & (distance * fps / frames > FOOT_SLIDES)).all(dim=1)
     return slides

@@ -1,4 +1,4 @@
-"""Legs that reach: a foot put down elsewhere by bending its leg, as it points where it did.
+"""Inverse kinematics of legs: a foot is put down elsewhere by bending its leg, and points where it did.
 
 Shapes: T frames, J joints. Vectors are in the room, in the unit of the skeleton.
 """
@@ -15,10 +15,10 @@ STRETCHED = 0.995  # of a leg's length: as far as it reaches
 
 def has_leg(skeleton, ankle, body_height):
     """Whether two long bones lead from a joint upwards, as shank and thigh do in a body of that height."""
-    knee = int(skeleton.parents[ankle])
-    if knee < 0 or int(skeleton.parents[knee]) < 0:
+    knee = skeleton.parents[ankle]
+    if knee < 0 or skeleton.parents[knee] < 0:
         return False
-    lengths = torch.as_tensor(skeleton.mean_offsets)[[ankle, knee]].norm(dim=1)
+    lengths = skeleton.mean_offsets[[ankle, knee]].norm(dim=1)
     return bool((lengths > SHORTEST * body_height).all())
 
 
@@ -28,14 +28,13 @@ def reach(take, ankle, shift):
     The knee bends until hip and ankle are as far apart as they should be, by the law of cosines, and the leg then turns
     about the hip, the shortest way. The foot keeps its rotation in the room.
     """
-    parents = take.skeleton.parents
-    knee = int(parents[ankle])
-    hip = int(parents[knee])
-    rotations = torch.from_numpy(take.rot_local)
-    pos = kinematics.forward_kinematics(rotations, take.root_pos, take.skeleton)
+    rotations, parents = take.rot_local, take.skeleton.parents
+    knee = parents[ankle]
+    hip = parents[knee]
+    pos = kinematics.positions_of(take)
     thigh, shank = pos[:, knee] - pos[:, hip], pos[:, ankle] - pos[:, knee]
     whole = thigh + shank
-    target = whole + torch.as_tensor(shift)
+    target = whole + shift
     hip_world, knee_world, ankle_world = (kinematics.world_rotation(rotations, parents, j) for j in (hip, knee, ankle))
 
     axis = _knee_axis(thigh, shank, hip_world)
@@ -49,12 +48,12 @@ def reach(take, ankle, shift):
     hip_now = quaternion.mul(swing, hip_world)
     knee_now = quaternion.mul(swing, quaternion.mul(bend, knee_world))
     above = quaternion.mul(hip_world, quaternion.inv(rotations[:, hip]))  # what the hip hangs from
-    found = rotations.clone()
+    bent_leg = rotations.clone()
     for joint, parent, now in ((hip, above, hip_now), (knee, hip_now, knee_now), (ankle, knee_now, ankle_world)):
         local = quaternion.mul(quaternion.inv(parent), now)
         opposite = (local * rotations[:, joint]).sum(-1, keepdim=True) < 0
-        found[:, joint] = quaternion.normalise(torch.where(opposite, -local, local))
-    return dataclasses.replace(take, rot_local=found.numpy())
+        bent_leg[:, joint] = quaternion.normalise(torch.where(opposite, -local, local))
+    return dataclasses.replace(take, rot_local=bent_leg)
 
 
 def _knee_axis(thigh, shank, hip_world):
@@ -75,6 +74,6 @@ def _turn(axis, angle):
 def _shortest(one, other):
     """The shortest turn from the direction of one vector to that of another, (T, 3), (T, 3) -> (T, 4): with unit
     vectors u and v it is (1 + u·v, u × v), brought to unit length."""
-    one, other = (torch.nn.functional.normalize(each, dim=-1) for each in (one, other))
+    one, other = (torch.nn.functional.normalize(vector, dim=-1) for vector in (one, other))
     turn = torch.cat((1 + (one * other).sum(-1, keepdim=True), torch.linalg.cross(one, other, dim=-1)), dim=-1)
     return quaternion.normalise(turn)

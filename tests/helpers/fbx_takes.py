@@ -33,7 +33,7 @@ def with_orders(take, orders):
     """Every joint turns through every attitude, in the given rotation orders."""
     count = take.skeleton.joint_count
     steps = torch.randn(take.frame_count, count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
-    rot_local = quaternion.from_euler(steps.cumsum(0) * 0.3, "XYZ").numpy()
+    rot_local = quaternion.from_euler(steps.cumsum(0) * 0.3, "XYZ")
     skeleton = dataclasses.replace(take.skeleton, rot_orders=list(itertools.islice(itertools.cycle(orders), count)))
     return dataclasses.replace(take, skeleton=skeleton, rot_local=rot_local)
 
@@ -73,10 +73,10 @@ def assert_read_alike(found, takes, unit_cm=1.0):
 
 def assert_same_take(again, take):
     assert again.skeleton.joint_names == take.skeleton.joint_names
-    assert list(again.skeleton.parents) == list(take.skeleton.parents)
+    assert again.skeleton.parents == take.skeleton.parents
     assert again.frame_count == take.frame_count
     assert again.fps == pytest.approx(take.fps, rel=1e-4)
-    height = max(np.ptp(kinematics.rest_pose(take.skeleton)), 1e-9)
+    height = max(np.ptp(kinematics.rest_pose(take.skeleton).numpy()), 1e-9)
     np.testing.assert_allclose(positions(again), positions(take), atol=1e-4 * height)
     np.testing.assert_allclose(again.skeleton.rest_offsets, take.skeleton.rest_offsets, atol=1e-6 * height)
 

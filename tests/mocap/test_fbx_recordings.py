@@ -112,7 +112,7 @@ def test_the_same_walk_as_bvh_and_fbx(recordings, capsys):
     walk = fbx.load_fbx(recordings / "fbx" / "motionbuilder_walk01_fbx_twin.fbx")
     assert "keys come at 60" in capsys.readouterr().out
     other = bvh.load_bvh(recordings / "bvh" / "motionbuilder_walk01_3digit_exponent.bvh")
-    assert list(walk.skeleton.parents) == list(other.skeleton.parents)
+    assert walk.skeleton.parents == other.skeleton.parents
     for name, same, end in zip(
         walk.skeleton.joint_names, other.skeleton.joint_names, other.skeleton.is_end_site, strict=True
     ):

@@ -20,8 +20,8 @@ from helpers.fbx_takes import (
 )
 from helpers.project import PROJECT
 
-import numpy as np
 import pytest
+import torch
 
 
 @pytest.mark.parametrize("order", [*ORDERS, "mixed"])
@@ -84,12 +84,12 @@ def test_frame_rates(ufbx, body, tmp_path, rate):
 
 
 def test_inner_joints_that_move(ufbx, body, tmp_path):
-    offsets = np.broadcast_to(body.skeleton.offsets, (body.frame_count, 12, 3)).copy()
-    offsets[:, [1, 6]] += np.random.default_rng(3).normal(size=(body.frame_count, 2, 3)).cumsum(axis=0)
+    offsets = body.skeleton.offsets.repeat(body.frame_count, 1, 1)
+    offsets[:, [1, 6]] += torch.randn(body.frame_count, 2, 3, generator=torch.Generator().manual_seed(3)).cumsum(dim=0)
     take = dataclasses.replace(body, skeleton=dataclasses.replace(body.skeleton, offsets=offsets))
     save_fbx(take, tmp_path / "take.fbx")
     assert_read_alike(ufbx(tmp_path / "take.fbx"), [take])
-    offsets = body.skeleton.rest_offsets + np.array([0, 0.5, 0])  # still, but elsewhere than at rest
+    offsets = body.skeleton.rest_offsets + torch.tensor([0, 0.5, 0])  # still, but elsewhere than at rest
     take = dataclasses.replace(body, skeleton=dataclasses.replace(body.skeleton, offsets=offsets))
     save_fbx(take, tmp_path / "take.fbx")
     assert_read_alike(ufbx(tmp_path / "take.fbx"), [take])

@@ -20,7 +20,7 @@ import pytest
 
 def assert_unharmed(again, take, names):
     assert again.skeleton.joint_names == names
-    assert list(again.skeleton.parents) == list(take.skeleton.parents)
+    assert again.skeleton.parents == take.skeleton.parents
     np.testing.assert_allclose(positions(again), positions(take), atol=1e-3)
 
 
