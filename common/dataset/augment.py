@@ -1,4 +1,4 @@
-"""More training windows from the recorded ones: both dancers turned by one random heading, or seen in a mirror.
+"""Augmentation of training windows: both dancers are turned by one random heading, or mirrored.
 
 Shapes: B batch, T frames, J joints, D pose_dim. Quaternions are w x y z.
 """
@@ -14,7 +14,7 @@ UNLIKE = 0.1  # of the body's size: how far a resting joint may lie from the mir
 
 
 class Augmentation:
-    """What training windows are changed to. The duet stays a duet: both dancers are changed alike."""
+    """Heading and mirror augmentation. The duet stays a duet: both dancers are changed alike."""
 
     DRAWS = 4  # normal random numbers that decide what a window is changed to
 
@@ -137,9 +137,9 @@ def rest_normal(skeleton, partners):
     """The normal of the mirror in which the resting body is its own image, (3,), from the partner of each joint (J,).
     Raises InputError where there is none."""
     positions = kinematics.rest_pose(skeleton)
-    apart = positions - positions[partners]  # across the body, and twice: there and back
-    apart = apart[partners > torch.arange(len(partners))]
-    normal = torch.linalg.eigh(apart.T @ apart).eigenvectors[:, -1]
+    differences = positions - positions[partners]  # across the body, and twice: there and back
+    differences = differences[partners > torch.arange(len(partners))]
+    normal = torch.linalg.eigh(differences.T @ differences).eigenvectors[:, -1]
     hips = kinematics.hips(skeleton)
     centre = positions[hips]
     image = positions[partners] - centre

@@ -151,7 +151,7 @@ class Duet:
         for stretch in self.stretches:
             rot_local = self.pairs[stretch.pair][dancer].rot_local[stretch.start : stretch.end]
             signs = quaternion.continuous_signs(rot_local)
-            for block in quaternion.blocks(stretch.frame_count):  # so that no copy of a long take is made on the way
+            for block in quaternion.blocks(stretch.frame_count):  # so that no copy of a long take is made
                 poses[stretch.first :][block] = (rot_local[block] * signs[block].unsqueeze(-1)).flatten(1)
         return poses
 
@@ -187,8 +187,8 @@ def windows_at(frames, starts, sequence_length):
 
 
 def load_duet(folder, files, frame_ranges, held_out_share, *settings, **options):
-    """Read the pairs of takes that a script names as a Duet, and say what in them is no dance; what else is given goes
-    to `pairs.load_pairs`, whose errors these are."""
+    """Read the pairs of takes that a script names as a Duet, and print the findings in them; all other arguments go to
+    `pairs.load_pairs`, whose errors these are."""
     duet = Duet(*load_pairs(folder, files, frame_ranges, *settings, **options), held_out_share)
     duet.findings = check_takes(duet.pairs, duet.ranges)
     return duet

@@ -54,9 +54,9 @@ class RecordedWindows:
     def __len__(self):
         return len(self.poses[0])
 
-    def some(self, chosen):
+    def some(self, numbers):
         """The windows of these numbers."""
-        return RecordedWindows([poses[chosen] for poses in self.poses], [offsets[chosen] for offsets in self.offsets])
+        return RecordedWindows([poses[numbers] for poses in self.poses], [offsets[numbers] for offsets in self.offsets])
 
     def rotations(self, dancer):
         """(W, L, J, 4)."""
@@ -67,14 +67,14 @@ def describe_dancer(duet, number):
     """The Dancer 0 or 1 of a Duet."""
     takes = duet.takes(number)
     skeleton = takes[0].skeleton
-    every = max(1, sum(stretch.frame_count for stretch in duet.stretches) // MOST_FRAMES)
+    step = max(1, sum(stretch.frame_count for stretch in duet.stretches) // MOST_FRAMES)
     training = [
-        takes[stretch.pair].rot_local[stretch.start : max(stretch.border, stretch.start + 1) : every]
+        takes[stretch.pair].rot_local[stretch.start : max(stretch.border, stretch.start + 1) : step]
         for stretch in duet.stretches
     ]
     mean_pose = quaternion.mean_rotation(sum(map(quaternion.scatter, training)))
-    whole = [takes[s.pair].rot_local[s.start : s.end : every] for s in duet.stretches]
-    errors = torch.cat([quaternion.angle_degrees(mean_pose, rotations) for rotations in whole]).mean(dim=0)
+    recorded = [takes[s.pair].rot_local[s.start : s.end : step] for s in duet.stretches]
+    errors = torch.cat([quaternion.angle_degrees(mean_pose, rotations) for rotations in recorded]).mean(dim=0)
     feet, front = _feet_and_front(takes[0], *duet.ranges[0][0])
     return Dancer(
         skeleton=skeleton,
@@ -104,8 +104,8 @@ def recorded_windows(duet, sequence_length, part):
     hop = max(1, sequence_length // (8 if part == TRAINING else 2))
     spaced = duet.window_starts(sequence_length, hop, part)
     last = duet.window_starts(sequence_length, 1, part)
-    both = zip(spaced, last, strict=True)
-    starts = torch.cat([torch.cat((some, every[-1:])).unique() for (_, some), (_, every) in both])
+    pairs = zip(spaced, last, strict=True)
+    starts = torch.cat([torch.cat((starts, all_starts[-1:])).unique() for (_, starts), (_, all_starts) in pairs])
     if len(starts) > MOST_WINDOWS:
         starts = starts[kinematics.evenly_spaced(0, len(starts), MOST_WINDOWS)]
     pairs = duet.pair_of_frame()[starts]

@@ -1,4 +1,4 @@
-"""Whole stretches of generated motion along their paths, as a clip is exported, and what an eye would see in them.
+"""Whole clips of generated motion along their paths, as they are exported, and what an eye would see in them.
 
 Shapes: T frames, J joints.
 """
@@ -17,31 +17,31 @@ import torch
 MOST_FRAMES = 20_000  # that are generated in all: minutes of motion, in seconds
 
 
-class Stretch(typing.NamedTuple):
+class ConvertedClip(typing.NamedTuple):
     """A clip of both dancers, and what the conversions make of it."""
 
     recorded: tuple  # of two Mocap
     generated: dict  # {(source, target): Mocap}
 
 
-def generate_stretches(clips, conversions, sequence_length):
-    """Stretches of recorded clips [(clip1, clip2), ...], of their first MOST_FRAMES frames."""
-    stretches, left = [], max(MOST_FRAMES, sequence_length)
+def convert_clips(clips, conversions, sequence_length):
+    """A ConvertedClip of each of the recorded clips [(clip1, clip2), ...], of their first MOST_FRAMES frames in all."""
+    converted, frames_left = [], max(MOST_FRAMES, sequence_length)
     for clip in clips:
-        count = min(left, clip[0].frame_count)
+        count = min(frames_left, clip[0].frame_count)
         if count < sequence_length:
             continue
-        takes, left = tuple(first_frames(take, count) for take in clip), left - count
+        takes, frames_left = tuple(first_frames(take, count) for take in clip), frames_left - count
         generated = {
             (conversion.source, conversion.target): generate.convert_clip(conversion, takes, takes, sequence_length)
             for conversion in conversions
         }
-        stretches.append(Stretch(takes, generated))
-    return stretches
+        converted.append(ConvertedClip(takes, generated))
+    return converted
 
 
 def jitter(takes, moving):
-    """Mean acceleration of the joints that move, in cm/s², with the root at the origin: its path is no matter here."""
+    """Mean acceleration of the joints that move, in cm/s², with the root at the origin: its path does not count."""
     accelerations = []
     for take in takes:
         in_place = kinematics.joint_positions(take.rot_local, take.skeleton.mean_offsets, take.skeleton.parents)

@@ -117,24 +117,24 @@ def plain_names(skeleton, to_bvh):
     An End Site is called after its parent, as readers call it."""
     ends = _plain_end_sites(skeleton) if to_bvh else [False] * skeleton.joint_count
     ended = {parent for parent, is_end in zip(skeleton.parents, ends, strict=True) if is_end}
-    names, taken = [], set()
+    names, used_names = [], set()
     for joint, name in enumerate(skeleton.joint_names):
         if ends[joint]:
             names.append(end_site_name(names[skeleton.parents[joint]], 0))
             continue
-        wanted = _bvh_name(name, joint) if to_bvh else clean_name(name)
-        also = ("", end_site_name("", 0)) if joint in ended else ("",)
-        names.append(_free_name(wanted, also, taken))
-        taken.update(names[-1] + ending for ending in also)
+        plain_name = _bvh_name(name, joint) if to_bvh else clean_name(name)
+        endings = ("", end_site_name("", 0)) if joint in ended else ("",)
+        names.append(_free_name(plain_name, endings, used_names))
+        used_names.update(names[-1] + ending for ending in endings)
     return names
 
 
-def _free_name(wanted, endings, taken):
+def _free_name(stem, endings, used_names):
     """The name, or with a number, so that it is free with each of the endings."""
-    count, name = 1, wanted
-    while any(name + ending in taken for ending in endings):
+    count, name = 1, stem
+    while any(name + ending in used_names for ending in endings):
         count += 1
-        name = f"{wanted}_{count}"
+        name = f"{stem}_{count}"
     return name
 
 

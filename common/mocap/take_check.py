@@ -1,7 +1,7 @@
-"""A look at a recording before hours are spent on it: what in it is no movement of a dancer.
+"""Checks of a recording before training: frames that show errors of tracking, or no dance.
 
-It finds a T-pose or a stillness at the ends, frozen stretches, jumps from one frame to the next, half-turns of single
-joints and a floor that drifts. It proposes, and cuts nothing. Shapes: T frames, J joints.
+They find a T-pose or a stillness at the ends, frozen stretches, jumps from one frame to the next, half-turns of single
+joints and a floor that drifts. They propose, and cut nothing. Shapes: T frames, J joints.
 """
 
 import math
@@ -123,13 +123,13 @@ def _t_poses(take, rotations):
 
 
 def _leading(rotations, rest):
-    """How many frames in a row, from the first on, are near the rest pose."""
+    """How many frames in a row, from the first on, are is_near the rest pose."""
     count, frames = 0, rotations.shape[1]
     while count < frames:
-        near = _angles(rotations[:, count : count + AT_A_TIME], rest).mean(dim=1) < T_POSE[0]
-        if not near.all():
-            return count + int(near.int().argmin())
-        count += len(near)
+        is_near = _angles(rotations[:, count : count + AT_A_TIME], rest).mean(dim=1) < T_POSE[0]
+        if not is_near.all():
+            return count + int(is_near.int().argmin())
+        count += len(is_near)
     return count
 
 

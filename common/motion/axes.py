@@ -1,4 +1,4 @@
-"""Which way is up: "X", "Y" or "Z", or with a minus where the axis points down, as "-Y" of pose estimators.
+"""Which axis is up: "X", "Y" or "Z", or with a minus where the axis points down, as "-Y" of pose estimators.
 
 Shapes: any leading axes.
 """

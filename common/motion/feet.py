@@ -1,4 +1,4 @@
-"""Feet: which joints they are, how high they stand, and when they slide.
+"""Feet: which joints they are, how high they stand, and when they slide (foot skate).
 
 Shapes: T frames, J joints. Positions are in cm.
 """
@@ -39,7 +39,8 @@ def standing_height(heights):
 
 
 def foot_slides(positions, feet, up_axis, fps):
-    """Whether a foot that is down slides, (T, J, 3) along the path -> (T - k,) booleans, k frames being 1/20 s.
+    """Foot skate: whether a foot that is down slides, (T, J, 3) along the path -> (T - k,) booleans, k frames being
+    1/20 s.
 
     It slides where each of its joints is low at the beginning and at the end of that time, within 5 cm of the height at
     which that joint stands in this motion, and has come farther than 2.5 cm over the floor: 50 cm/s. These are the

@@ -40,8 +40,8 @@ def joint_positions(rot_local, offsets, parents):
 
 
 def positions_by_component(rot_local, offsets, parents):
-    """The same with components and joints first, (4, J, ...), (3, J, ...) -> (3, J, ...): nothing in memory is in the
-    way of long vector instructions then. The gradient takes rotations of unit length for granted.
+    """The same with components and joints first, (4, J, ...), (3, J, ...) -> (3, J, ...): fast, since numbers that are
+    computed alike lie side by side in memory. The gradient takes rotations of unit length for granted.
     """
     return _Positions.apply(rot_local, offsets, _tree(tuple(parents), rot_local.device))
 

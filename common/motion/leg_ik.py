@@ -26,31 +26,31 @@ def reach(take, ankle, shift):
     """A take whose ankle is put aside by (T, 3), as far as the leg reaches: a Mocap.
 
     The knee bends until hip and ankle are as far apart as they should be, by the law of cosines, and the leg then turns
-    about the hip, the shortest way. The foot keeps its rotation in the room.
+    about the hip, by the smallest angle. The foot keeps its rotation in the room.
     """
     rotations, parents = take.rot_local, take.skeleton.parents
     knee = parents[ankle]
     hip = parents[knee]
     pos = kinematics.positions_of(take)
     thigh, shank = pos[:, knee] - pos[:, hip], pos[:, ankle] - pos[:, knee]
-    whole = thigh + shank
-    target = whole + shift
+    leg = thigh + shank
+    target = leg + shift
     hip_world, knee_world, ankle_world = (kinematics.world_rotation(rotations, parents, j) for j in (hip, knee, ankle))
 
     axis = _knee_axis(thigh, shank, hip_world)
     a, b = quaternion.length(thigh), quaternion.length(shank)
-    distance = torch.minimum(quaternion.length(target), torch.maximum(STRETCHED * (a + b), quaternion.length(whole)))
+    distance = torch.minimum(quaternion.length(target), torch.maximum(STRETCHED * (a + b), quaternion.length(leg)))
     cosine = (distance.square() - a.square() - b.square()) / (2 * a * b)
     bent = torch.atan2((torch.linalg.cross(thigh, shank, dim=-1) * axis).sum(-1), (thigh * shank).sum(-1))
     bend = _turn(axis, torch.arccos(cosine.clamp(-1, 1)) - bent)
     swing = _shortest(thigh + quaternion.rotate(bend, shank), target)
 
-    hip_now = quaternion.mul(swing, hip_world)
-    knee_now = quaternion.mul(swing, quaternion.mul(bend, knee_world))
+    bent_hip = quaternion.mul(swing, hip_world)
+    bent_knee = quaternion.mul(swing, quaternion.mul(bend, knee_world))
     above = quaternion.mul(hip_world, quaternion.inv(rotations[:, hip]))  # what the hip hangs from
     bent_leg = rotations.clone()
-    for joint, parent, now in ((hip, above, hip_now), (knee, hip_now, knee_now), (ankle, knee_now, ankle_world)):
-        local = quaternion.mul(quaternion.inv(parent), now)
+    for joint, parent, world in ((hip, above, bent_hip), (knee, bent_hip, bent_knee), (ankle, bent_knee, ankle_world)):
+        local = quaternion.mul(quaternion.inv(parent), world)
         opposite = (local * rotations[:, joint]).sum(-1, keepdim=True) < 0
         bent_leg[:, joint] = quaternion.normalise(torch.where(opposite, -local, local))
     return dataclasses.replace(take, rot_local=bent_leg)

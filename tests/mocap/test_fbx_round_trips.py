@@ -35,8 +35,8 @@ def test_from_fbx_to_fbx(ufbx, recordings, tmp_path, name):
     assert (again.fps, again.unit_cm, again.up_axis) == (take.fps, take.unit_cm, take.up_axis)
     assert again.skeleton.rot_orders == take.skeleton.rot_orders
     for name in ("pre_rotation", "post_rotation", "rest_rotation", "inherit_type", "kinds", "axes", "take_name"):
-        found, expected = (getattr(t.skeleton.fbx, name) for t in (again, take))
-        np.testing.assert_array_equal(found, expected, err_msg=name)
+        value, expected = (getattr(t.skeleton.fbx, name) for t in (again, take))
+        np.testing.assert_array_equal(value, expected, err_msg=name)
     assert_read_alike(ufbx(tmp_path / "again.fbx"), [take], take.unit_cm)
 
 

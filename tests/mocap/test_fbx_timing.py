@@ -185,8 +185,8 @@ def test_between_keys_whose_angles_wrap_a_joint_turns_the_short_way(tmp_path, or
     take = load_mocap(tmp_path / "made.fbx", fps=fps)
     pre = Rotation.from_euler("xyz", (10, 20, 30), degrees=True)
     expected = pre * Slerp(times, turns)(np.minimum(np.arange(take.frame_count) / fps, 4))
-    found = Rotation.from_quat(take.rot_local[:, 0], scalar_first=True)
-    assert np.degrees((found.inv() * expected).magnitude()).max() < 0.5
+    rotations = Rotation.from_quat(take.rot_local[:, 0], scalar_first=True)
+    assert np.degrees((rotations.inv() * expected).magnitude()).max() < 0.5
 
 
 def test_steps_and_slow_turns_between_keys_stay_as_they_are(tmp_path):

@@ -32,7 +32,7 @@ def test_kinematics_reproduces_the_contract(contract):
 
 def test_kinematics_takes_any_leading_axes_and_offsets_per_pair(duet):
     take = load_mocap(duet / "one.bvh")
-    expected = positions(take) - take.root_pos[:, None]
+    expected = kinematics.positions_of(take) - take.root_pos[:, None]
     rot_local = take.rot_local.reshape(2, 5, 10, 12, 4)
     offsets = torch.stack((take.skeleton.offsets, 2 * take.skeleton.offsets))
     got = kinematics.joint_positions(rot_local, offsets[:, None, None], take.skeleton.parents)
@@ -146,8 +146,8 @@ def test_the_scale_that_is_advised_is_the_one_that_helps(duet, capsys):
     ],
 )
 def test_a_path_may_end_in_a_skeleton(path, name, skeleton):
-    found, picked = split_skeleton(f"folder/{path}")
-    assert (found.name, picked) == (name, skeleton)
+    file, choice = split_skeleton(f"folder/{path}")
+    assert (file.name, choice) == (name, skeleton)
 
 
 def test_a_name_without_an_ending_is_answered_with_the_files_that_have_one(duet):

@@ -51,8 +51,8 @@ def _pick_skeleton(path, names, skeleton):
         console.note(f"{path}: holds {len(names)} skeletons, {listed}; using the first.")
     number = names.index(skeleton) if skeleton in names else skeleton or 0
     if not isinstance(number, int) or not 0 <= number < len(names):
-        asked = f"#{skeleton + 1}" if isinstance(skeleton, int) else repr(skeleton)
-        raise InputError(f"{path}: has no skeleton {asked}; it has {listed}.")
+        request = f"#{skeleton + 1}" if isinstance(skeleton, int) else repr(skeleton)
+        raise InputError(f"{path}: has no skeleton {request}; it has {listed}.")
     return number
 
 

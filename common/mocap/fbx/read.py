@@ -107,15 +107,15 @@ def _choose_body(path, scene, skeleton):
     names = [body.name for body in bodies]
     if isinstance(skeleton, str):
         below = hang_below(scene, skeleton)  # it may also be the namespace, the name without it, or a node above
-        found = [i for i, name in enumerate(names) if name == skeleton] or [
+        matches = [i for i, name in enumerate(names) if name == skeleton] or [
             i for i, body in enumerate(bodies) if skeleton in body.name.rsplit(":", 1) or body.places[0] in below
         ]
-        if len(found) != 1:
-            count = "no skeleton" if not found else f"{len(found)} skeletons"
+        if len(matches) != 1:
+            count = "no skeleton" if not matches else f"{len(matches)} skeletons"
             raise InputError(
                 f"{path}: has {count} called {skeleton!r}; it has {_listed(names)}. Pick one by its number, from #1 on."
             )
-        return bodies[found[0]]
+        return bodies[matches[0]]
     number = 0 if skeleton is None else skeleton
     if not 0 <= number < len(bodies):
         raise InputError(f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; #{number + 1} is not there.")

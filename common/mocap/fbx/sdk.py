@@ -43,10 +43,10 @@ def load_fbx(path, skeleton=None, take=None, fps=None):
             raise InputError(f"{path}: has the skeletons {[r.GetName() for r in roots]}; {skeleton!r} is not there.")
         kind = fbx.FbxCriteria.ObjectType(fbx.FbxAnimStack.ClassId)
         stacks = [scene.GetSrcObject(kind, i) for i in range(scene.GetSrcObjectCount(kind))]
-        chosen = [stack for stack in stacks if take in (None, stack.GetName())]
-        if not chosen:
+        matches = [stack for stack in stacks if take in (None, stack.GetName())]
+        if not matches:
             raise InputError(f"{path}: has the takes {[stack.GetName() for stack in stacks]}; {take!r} is not there.")
-        scene.SetCurrentAnimationStack(chosen[0])
+        scene.SetCurrentAnimationStack(matches[0])
         return _read_take(fbx, scene, named[0], path, fps)
 
 
