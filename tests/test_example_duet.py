@@ -87,7 +87,7 @@ def test_the_script_makes_these_files(takes, made, dancer):
     again = load_mocap(made / f"{dancer}.fbx")
     np.testing.assert_array_equal(again.skeleton.rest_offsets, takes[dancer].skeleton.rest_offsets)
     np.testing.assert_allclose(again.root_pos, takes[dancer].root_pos, atol=2e-3)
-    apart = 2 * quaternion.half_angle(torch.from_numpy(again.rot_local), torch.from_numpy(takes[dancer].rot_local))
+    apart = 2 * quaternion.half_angle(again.rot_local, takes[dancer].rot_local)
     assert torch.rad2deg(apart).max() < 5e-3
 
 
@@ -110,7 +110,7 @@ def test_the_script_writes_bvh_where_it_is_asked_to(script, tmp_path, monkeypatc
         assert read.skeleton.channels[0] == ("Xposition", "Yposition", "Zposition", *rotations)
         assert set(read.skeleton.channels[1:]) == {rotations}
         np.testing.assert_allclose(read.root_pos, take.root_pos, atol=1e-3)
-        assert quaternion.half_angle(torch.from_numpy(read.rot_local), torch.from_numpy(take.rot_local)).max() < 1e-4
+        assert quaternion.half_angle(read.rot_local, take.rot_local).max() < 1e-4
 
 
 def test_the_held_out_end_varies_what_was_danced_before(script):
@@ -186,7 +186,7 @@ def test_no_foot_goes_through_the_floor_and_nobody_floats(takes, positions, danc
 
 
 def test_joints_do_not_jump(takes, dancer):
-    rot = torch.from_numpy(takes[dancer].rot_local)
+    rot = takes[dancer].rot_local
     step = np.degrees(2 * quaternion.half_angle(rot[1:], rot[:-1]).numpy())
     assert step.max() < 13
     turn = quaternion.mul(quaternion.inv(rot[:-1]), rot[1:])
@@ -197,7 +197,7 @@ def test_joints_do_not_jump(takes, dancer):
 
 def test_knees_bend_the_right_way(takes, dancer):
     """Knee flexion is a turn about the thigh's own X, never backwards and never straight."""
-    rot = torch.from_numpy(takes[dancer].rot_local)
+    rot = takes[dancer].rot_local
     for knee in (2, 6):
         flexion = np.degrees(2 * torch.atan2(rot[:, knee, 1], rot[:, knee, 0]).numpy())
         assert flexion.min() > 5
@@ -256,7 +256,7 @@ def test_what_dancer2_answered_before_tells_what_it_will_answer(takes):
     than half as far off as dancer 2's mean pose, hips aside."""
     starts = np.arange(0, FRAMES - 64, 8)
     frames = starts[:, None] + np.arange(0, 64, 9)
-    first, second = (takes[name].rot_local[frames, 1:] for name in DANCERS)  # (N, 8, 22, 4)
+    first, second = (takes[name].rot_local.numpy()[frames, 1:] for name in DANCERS)  # (N, 8, 22, 4)
     train, test = starts + 64 <= HELD_OUT, starts >= HELD_OUT
 
     def error(prediction):

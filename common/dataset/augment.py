@@ -1,21 +1,20 @@
-"""More training windows from the recorded ones: both dancers turned by one random heading, or seen in a mirror.
+"""Augmentation of training windows: both dancers are turned by one random heading, or mirrored.
 
 Shapes: B batch, T frames, J joints, D pose_dim. Quaternions are w x y z.
 """
 
 from common.mocap.joint_names import other_side, without_namespace
 from common.motion import kinematics, quaternion
-from common.motion.axes import horizontal_axes, up_vector
+from common.motion.axes import extent, horizontal_axes, up_vector
 from common.runtime.errors import InputError
 
-import numpy as np
 import torch
 
 UNLIKE = 0.1  # of the body's size: how far a resting joint may lie from the mirror image of its partner
 
 
 class Augmentation:
-    """What training windows are changed to. The duet stays a duet: both dancers are changed alike."""
+    """Heading and mirror augmentation. The duet stays a duet: both dancers are changed alike."""
 
     DRAWS = 4  # normal random numbers that decide what a window is changed to
 
@@ -49,11 +48,11 @@ class Augmentation:
         hips, parents = self.hips[dancer], self.parents[dancer]
         local = turn[:, None]
         if parents[hips] >= 0:
-            above = kinematics.world_rotation(rotations.flatten(0, 1), parents, int(parents[hips]))
+            above = kinematics.world_rotation(rotations.flatten(0, 1), parents, parents[hips])
             above = above.unflatten(0, rotations.shape[:2])
             local = quaternion.mul(quaternion.inv(above), quaternion.mul(local, above))
-        now = quaternion.mul(local.expand_as(rotations[:, :, hips]), rotations[:, :, hips])
-        return torch.cat((rotations[:, :, :hips], now.unsqueeze(2), rotations[:, :, hips + 1 :]), dim=2)
+        turned_hips = quaternion.mul(local.expand_as(rotations[:, :, hips]), rotations[:, :, hips])
+        return torch.cat((rotations[:, :, :hips], turned_hips.unsqueeze(2), rotations[:, :, hips + 1 :]), dim=2)
 
 
 def turn_of(draws, up):
@@ -74,11 +73,11 @@ class Mirror:
 
     def __init__(self, skeleton, side, mean_pose):
         self.partners = torch.tensor(find_partners(skeleton))
-        normal = torch.from_numpy(rest_normal(skeleton, self.partners.numpy())).float()
+        normal = rest_normal(skeleton, self.partners).float()
         n_rest, n_room = (torch.cat((torch.zeros(1), vector)) for vector in (normal, side))
         rest = _rest_rotations(skeleton)
         after = quaternion.mul(quaternion.mul(quaternion.inv(rest[self.partners]), n_rest.expand_as(rest)), rest)
-        parents = torch.as_tensor(np.array(skeleton.parents))
+        parents = torch.tensor(skeleton.parents)
         before = quaternion.inv(after)[parents.clamp_min(0)]
         before[parents < 0] = n_room
         self.before, self.after = before, after
@@ -87,12 +86,13 @@ class Mirror:
 
     def __call__(self, rotations):
         """(..., J, 4) -> (..., J, 4)."""
-        theirs = rotations[..., self.partners, :]
-        before, after = self.before.expand_as(theirs), self.after.expand_as(theirs)
-        return quaternion.mul(before, quaternion.mul(theirs, after))
+        swapped = rotations[..., self.partners, :]
+        before, after = self.before.expand_as(swapped), self.after.expand_as(swapped)
+        return quaternion.mul(before, quaternion.mul(swapped, after))
 
     def to(self, device):
-        self.partners, self.before, self.after = (each.to(device) for each in (self.partners, self.before, self.after))
+        self.partners, self.before = self.partners.to(device), self.before.to(device)
+        self.after = self.after.to(device)
         return self
 
 
@@ -105,7 +105,7 @@ def find_partners(skeleton):
     for joint, name in enumerate(names):
         partners[joint] = places.get(other_side(name), joint)
     for joint in range(len(names)):  # ends of chains have names of their own, or none
-        parent = int(skeleton.parents[joint])
+        parent = skeleton.parents[joint]
         if partners[joint] == joint and parent >= 0 and partners[parent] != parent:
             partners[joint] = _by_place(skeleton, joint, partners)
     if all(partner == joint for joint, partner in enumerate(partners)):
@@ -114,9 +114,9 @@ def find_partners(skeleton):
             f"R_Arm, Arm.L and Arm.R, lArm and rArm. The joints are {', '.join(names)}. Use augment_mirror = False."
         )
     for joint, partner in enumerate(partners):
-        parent = int(skeleton.parents[joint])
+        parent = skeleton.parents[joint]
         above = partners[parent] if parent >= 0 else -1
-        if partners[partner] != joint or int(skeleton.parents[partner]) != above:
+        if partners[partner] != joint or skeleton.parents[partner] != above:
             raise InputError(
                 f"augment_mirror = True: {names[joint]!r} and {names[partner]!r} are not the two sides of one body: "
                 "they do not hang from joints that are. Use augment_mirror = False."
@@ -125,40 +125,38 @@ def find_partners(skeleton):
 
 
 def _by_place(skeleton, joint, partners):
-    """The child of the partner of the joint's parent that stands in the same place among its brothers."""
-    parent = int(skeleton.parents[joint])
-    brothers = [j for j, above in enumerate(skeleton.parents) if above == parent]
+    """The child of the partner of the joint's parent that stands in the same place among its siblings."""
+    parent = skeleton.parents[joint]
+    siblings = [j for j, above in enumerate(skeleton.parents) if above == parent]
     others = [j for j, above in enumerate(skeleton.parents) if above == partners[parent]]
-    place = brothers.index(joint)
+    place = siblings.index(joint)
     return others[place] if place < len(others) else joint
 
 
 def rest_normal(skeleton, partners):
-    """The normal of the mirror in which the resting body is its own image, (3,). Raises InputError where there is
-    none."""
+    """The normal of the mirror in which the resting body is its own image, (3,), from the partner of each joint (J,).
+    Raises InputError where there is none."""
     positions = kinematics.rest_pose(skeleton)
-    apart = positions - positions[partners]  # across the body, and twice: there and back
-    pairs = np.flatnonzero(partners > np.arange(len(partners)))
-    scatter = apart[pairs].T @ apart[pairs]
-    normal = np.linalg.eigh(scatter)[1][:, -1]
+    differences = positions - positions[partners]  # across the body, and twice: there and back
+    differences = differences[partners > torch.arange(len(partners))]
+    normal = torch.linalg.eigh(differences.T @ differences).eigenvectors[:, -1]
     hips = kinematics.hips(skeleton)
     centre = positions[hips]
     image = positions[partners] - centre
-    image = image - 2 * np.outer(image @ normal, normal) + centre
-    off = np.linalg.norm(image - positions, axis=1)
-    off[:hips] = 0  # what the body hangs from is no part of it
-    if off.max() > UNLIKE * np.ptp(positions[hips:], axis=0).max():
-        worst = int(off.argmax())
+    image = image - 2 * torch.outer(image @ normal, normal) + centre
+    errors = (image - positions).norm(dim=1)
+    errors[:hips] = 0  # what the body hangs from is no part of it
+    if errors.max() > UNLIKE * extent(positions[hips:]).max():
+        worst = int(errors.argmax())
         raise InputError(
             f"augment_mirror = True: in its rest pose the body is not its own mirror image; joint "
-            f"{skeleton.joint_names[worst]!r} is {off[worst]:.1f} cm off. Use augment_mirror = False."
+            f"{skeleton.joint_names[worst]!r} is {errors[worst]:.1f} cm off. Use augment_mirror = False."
         )
     return normal
 
 
 def _rest_rotations(skeleton):
-    """The rotations of the resting joints in the room, (J, 4)."""
-    identity = np.tile((1.0, 0.0, 0.0, 0.0), (skeleton.joint_count, 1))
-    local = torch.from_numpy(identity if skeleton.rest_rotations is None else skeleton.rest_rotations).float()
+    """The rotations of the resting joints in the room, (J, 4) float32."""
+    local = kinematics.rest_rotations(skeleton).float()
     joints = range(skeleton.joint_count)
     return torch.cat([kinematics.world_rotation(local[None], skeleton.parents, joint) for joint in joints])

@@ -151,19 +151,14 @@ class Duet:
     @functools.cached_property
     def offsets(self):
         """Per dancer the bones of every pair of files, (P, J, 3) float32 in cm."""
-        return [
-            torch.stack(
-                [torch.as_tensor(take.skeleton.mean_offsets, dtype=torch.float32) for take in self.takes(dancer)]
-            )
-            for dancer in (0, 1)
-        ]
+        return [torch.stack([take.skeleton.mean_offsets.float() for take in self.takes(dancer)]) for dancer in (0, 1)]
 
     def _poses(self, dancer):
         poses = torch.empty(sum(stretch.frame_count for stretch in self.stretches), self.pose_dims[dancer])
         for stretch in self.stretches:
-            rot_local = torch.as_tensor(self.pairs[stretch.pair][dancer].rot_local[stretch.start : stretch.end])
+            rot_local = self.pairs[stretch.pair][dancer].rot_local[stretch.start : stretch.end]
             signs = quaternion.continuous_signs(rot_local)
-            for block in quaternion.blocks(stretch.frame_count):  # so that no copy of a long take is made on the way
+            for block in quaternion.blocks(stretch.frame_count):  # so that no copy of a long take is made
                 poses[stretch.first :][block] = (rot_local[block] * signs[block].unsqueeze(-1)).flatten(1)
         return poses
 
@@ -199,8 +194,8 @@ def windows_at(frames, starts, sequence_length):
 
 
 def load_duet(folder, files, frame_ranges, frame_offsets, held_out_share, *settings, **options):
-    """Read the pairs of takes that a script names as a Duet, and say what in them is no dance; what else is given goes
-    to `pairs.load_pairs`, whose errors these are."""
+    """Read the pairs of takes that a script names as a Duet, and print the findings in them; all other arguments go to
+    `pairs.load_pairs`, whose errors these are."""
     pairs, ranges = load_pairs(folder, files, frame_ranges, *settings, frame_offsets=frame_offsets, **options)
     duet = Duet(pairs, ranges, held_out_share)
     duet.findings = check_takes(duet.pairs, duet.ranges)

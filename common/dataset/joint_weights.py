@@ -1,4 +1,4 @@
-"""How much each joint counts in the losses: a JSON file that the user may give."""
+"""Joint loss weights: how much each joint counts in the losses, from a JSON file that the user may give."""
 
 from pathlib import Path
 
@@ -21,15 +21,15 @@ def load_joint_weights(file, folder, joint_names):
     if file is None:
         return weights
     path = Path(folder) / file
-    given = _read_weights(path)
-    if isinstance(given, list):
-        if len(given) != len(joint_names):
+    entries = _read_weights(path)
+    if isinstance(entries, list):
+        if len(entries) != len(joint_names):
             raise InputError(
-                f"mocap_loss_weights_file {path}: has {len(given)} weights, but the skeleton has "
+                f"mocap_loss_weights_file {path}: has {len(entries)} weights, but the skeleton has "
                 f"{len(joint_names)} joints. Give one per joint, or name the joints: {{name: number}}."
             )
-        return torch.tensor([_number(path, i, value) for i, value in enumerate(given)])
-    for name, value in given.items():
+        return torch.tensor([_number(path, i, value) for i, value in enumerate(entries)])
+    for name, value in entries.items():
         places = [i for i, joint in enumerate(joint_names) if name in (joint, without_namespace(joint))]
         if not places:
             raise InputError(
@@ -47,20 +47,20 @@ def _read_weights(path):
         content = files.read_json(path)
     except ValueError as error:
         raise InputError(f"mocap_loss_weights_file {path}: is no JSON file of use here ({error}).") from error
-    given = content.get("joint_loss_weights") if isinstance(content, dict) else None
-    if not isinstance(given, (list, dict)):
+    entries = content.get("joint_loss_weights") if isinstance(content, dict) else None
+    if not isinstance(entries, (list, dict)):
         raise InputError(
             f"mocap_loss_weights_file {path}: expected "
             '{"joint_loss_weights": [one number per joint]} or {"joint_loss_weights": {name: number}}.'
         )
-    return given
+    return entries
 
 
-def _number(path, which, value):
+def _number(path, joint, value):
     valid = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LARGEST_WEIGHT
     if not valid:
         raise InputError(
-            f"mocap_loss_weights_file {path}: the weight of joint {which!r} is {repr(value)[:100]}; expected a number "
+            f"mocap_loss_weights_file {path}: the weight of joint {joint!r} is {repr(value)[:100]}; expected a number "
             f"from 0 to {LARGEST_WEIGHT}."
         )
     return float(value)

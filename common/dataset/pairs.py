@@ -78,12 +78,11 @@ def load_pairs(
     return pairs, ranges
 
 
-def _check_one_for_each_pair(constant, values, files, what, example):
+def _check_one_for_each_pair(constant, values, files, noun, example):
     if len(values) != len(files):
-        several = f"[{example}, {example}]"
         raise InputError(
-            f"{constant} has {len(values)} {what}, mocap_files has {len(files)} pair(s). Give every pair its own, as "
-            f"{several} for two."
+            f"{constant} has {len(values)} {noun}, mocap_files has {len(files)} pair(s). Give every pair its own, as "
+            f"[{example}, {example}] for two."
         )
 
 
@@ -122,21 +121,23 @@ def _with_up_axes(takes, up_axis):
     of its partner, or else a note names both candidates."""
     if up_axis is not None:
         return [dataclasses.replace(take, up_axis=up_axis) for take in takes]
-    looks = [None if take.skeleton.channels is None else find_up_axis(take) for take in takes]
-    sure = {take.up_axis for take, look in zip(takes, looks, strict=True) if look is None or not look.doubtful}
-    settled = []
-    for take, look in zip(takes, looks, strict=True):
+    estimates = [None if take.skeleton.channels is None else find_up_axis(take) for take in takes]
+    doubts = [estimate is not None and estimate.doubtful for estimate in estimates]
+    certain_axes = {take.up_axis for take, is_doubtful in zip(takes, doubts, strict=True) if not is_doubtful}
+    with_axes = []
+    for take, estimate, is_doubtful in zip(takes, estimates, doubts, strict=True):
         axis = take.up_axis
-        if look is not None and look.doubtful:
-            axis = next(iter(sure)) if len(sure) == 1 else axis
-            like = ", as in the partner's file" if len(sure) == 1 else ""
+        if is_doubtful:
+            axis = next(iter(certain_axes)) if len(certain_axes) == 1 else axis
+            reason = ", as in the partner's file" if len(certain_axes) == 1 else ""
+            alternative = estimate.other if axis == estimate.axis else estimate.axis
             console.note(
                 f"{Path(take.path).name}: a BVH file does not say which axis is up, and this one is doubtful: "
-                f"{look.axis} or {look.other}. {axis} is taken{like}; the GIF shows whether that is right. If not, set "
-                f'mocap_up_axis, as "{look.other if axis == look.axis else look.axis}".'
+                f"{estimate.axis} or {estimate.other}. {axis} is taken{reason}; the GIF shows whether that is right. "
+                f'If not, set mocap_up_axis, as "{alternative}".'
             )
-        settled.append(dataclasses.replace(take, up_axis=axis))
-    return settled
+        with_axes.append(dataclasses.replace(take, up_axis=axis))
+    return with_axes
 
 
 def describe_take(dancer, take, pos_scale):
@@ -154,8 +155,8 @@ def describe_take(dancer, take, pos_scale):
         )
     if not find_feet(kinematics.sampled_positions(take), skeleton.parents, take.up_axis, height):
         console.note(
-            f"{name}: no joint's end is near the floor half of the time, so no feet are found: they are neither held "
-            f"nor measured. Is {take.up_axis} up? If not, set mocap_up_axis."
+            f"{name}: no joint's end is near the floor half of the time, so no feet are found: there is neither foot "
+            f"lock nor a figure of foot skate. Is {take.up_axis} up? If not, set mocap_up_axis."
         )
     for joint, distance in skeleton.moving_joints(at_least=SEEN_CM).items():
         console.note(
@@ -177,18 +178,18 @@ def _put_together(takes, index, frame_offsets):
     later, earlier = (1, 0) if offset > 0 else (0, 1)
     names, skipped = [Path(take.path).name for take in takes], abs(offset)
     source = "by the times that the files state" if by_hand is None else "by mocap_frame_offsets"
-    says = (
+    finding = (
         f"pair {index}: {source}, {names[later]} starts {skipped} frames ({skipped / takes[0].fps:.5g} s) after "
         f"{names[earlier]}"
     )
     if skipped >= takes[earlier].frame_count:
-        says += f", which has only {takes[earlier].frame_count} frames: no frame is in both."
+        finding += f", which has only {takes[earlier].frame_count} frames: no frame is in both."
         if by_hand is not None:
-            raise InputError(f"{says} Give a smaller number.")
-        console.note(f"{says} They are taken to start together; set mocap_frame_offsets if they do not.")
+            raise InputError(f"{finding} Give a smaller number.")
+        console.note(f"{finding} They are taken to start together; set mocap_frame_offsets if they do not.")
         return takes
     console.note(
-        f"{says}: frame 0 of the pair is frame {skipped} of {names[earlier]}. Set mocap_frame_offsets = [0] to let "
+        f"{finding}: frame 0 of the pair is frame {skipped} of {names[earlier]}. Set mocap_frame_offsets = [0] to let "
         f"both start together."
     )
     placed = list(takes)

@@ -82,8 +82,8 @@ def _free_name(name, solos):
     """The file's name without its ending, as a part of the names of clips; two alike get numbers."""
     path, skeleton = split_skeleton(Path(name))
     stem = path.stem if skeleton is None else f"{path.stem}_{skeleton + 1 if isinstance(skeleton, int) else skeleton}"
-    taken, count, free = {solo.name for solo in solos}, 1, stem
-    while free in taken:
+    used_names, count, free_name = {solo.name for solo in solos}, 1, stem
+    while free_name in used_names:
         count += 1
-        free = f"{stem}_{count}"
-    return free
+        free_name = f"{stem}_{count}"
+    return free_name

@@ -1,4 +1,4 @@
-"""What the takes of a run have in them that is no dance, said before training, with the ranges that leave it out."""
+"""The findings in the takes of a run, printed before training, with the frame ranges that leave them out."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from common.mocap.take_check import check_take, without
 from common.runtime import console
 
 SHORTEST_SECONDS = 2.0  # of a range that is proposed
-NAMED = 8  # findings of a take that are said
+NAMED = 8  # findings of a take that are printed
 
 
 def check_takes(pairs, ranges):
-    """Say what is wrong in the frame ranges of all takes, a line each, and a line for mocap_valid_frame_ranges that
-    leaves it out. Nothing is cut.
+    """Print the findings in the frame ranges of all takes, a line each, and a line for mocap_valid_frame_ranges that
+    leaves them out. Nothing is cut.
 
     Returns the findings as values, in order, {"pair", "dancer" (both from 0), "file", "kind", "start", "end", "text"},
     frames start ≤ f < end.
@@ -20,19 +20,19 @@ def check_takes(pairs, ranges):
     for pair, (takes, pair_ranges) in enumerate(zip(pairs, ranges, strict=True)):
         findings = {frames: [] for frames in pair_ranges}
         for dancer, take in enumerate(takes):
-            name, of_take = Path(take.path).name, []
+            name, take_findings = Path(take.path).name, []
             for frames in pair_ranges:
-                of_range = check_take(take, *frames)
-                findings[frames] += of_range
-                of_take += of_range
-            for finding in of_take[:NAMED]:
+                range_findings = check_take(take, *frames)
+                findings[frames] += range_findings
+                take_findings += range_findings
+            for finding in take_findings[:NAMED]:
                 console.note(f"{name}, frames {finding.start} to {finding.end - 1}: {finding.text}.")
-            if of_take[NAMED:]:
-                console.note(f"{name}: and {len(of_take) - NAMED} more of the kind.")
+            if take_findings[NAMED:]:
+                console.note(f"{name}: and {len(take_findings) - NAMED} more of the kind.")
             listed += [
                 {"pair": pair, "dancer": dancer, "file": name, "kind": f.kind, "start": f.start, "end": f.end}
                 | {"text": f.text}
-                for f in of_take
+                for f in take_findings
             ]
         proposed.append(without(pair_ranges, findings, takes[0].fps, SHORTEST_SECONDS))
     if proposed != [list(pair_ranges) for pair_ranges in ranges]:

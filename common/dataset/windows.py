@@ -12,7 +12,6 @@ from common.motion import kinematics, quaternion
 from common.runtime import console
 from common.runtime.errors import InputError
 
-import numpy as np
 import torch
 
 
@@ -22,7 +21,7 @@ class WindowBatch(typing.NamedTuple):
     poses: torch.Tensor  # (B, L, D)
     pos: torch.Tensor | None  # (B, L, 3·J) joint positions in cm, the root at the origin, of a dancer who is a target
     offsets: torch.Tensor  # (B, J, 3) bones in cm
-    parents: np.ndarray  # (J,)
+    parents: list  # J whole numbers, −1 for the root
 
 
 class Windows:
@@ -31,7 +30,7 @@ class Windows:
 
     A window is the number of its first frame. Per dancer, `poses` holds all frames (N, D), `pos` the joint positions
     (N, 3·J) in cm of the `targets`, the dancers (0 or 1) whose movement is learnt, `offsets` the bones of every pair of
-    files (P, J, 3) and `parents` their hierarchy (J,). `augmentation` makes more training windows of these, or is None.
+    files (P, J, 3) and `parents` their hierarchy. `augmentation` makes more training windows of these, or is None.
     No window crosses the border between the parts: overlapping windows would show the held-out frames to the training.
     """
 

@@ -54,9 +54,9 @@ class RecordedWindows:
     def __len__(self):
         return len(self.poses[0])
 
-    def some(self, chosen):
+    def some(self, numbers):
         """The windows of these numbers."""
-        return RecordedWindows([poses[chosen] for poses in self.poses], [offsets[chosen] for offsets in self.offsets])
+        return RecordedWindows([poses[numbers] for poses in self.poses], [offsets[numbers] for offsets in self.offsets])
 
     def rotations(self, dancer):
         """(W, L, J, 4)."""
@@ -67,14 +67,14 @@ def describe_dancer(duet, number):
     """The Dancer 0 or 1 of a Duet."""
     takes = duet.takes(number)
     skeleton = takes[0].skeleton
-    every = max(1, sum(stretch.frame_count for stretch in duet.stretches) // MOST_FRAMES)
+    step = max(1, sum(stretch.frame_count for stretch in duet.stretches) // MOST_FRAMES)
     training = [
-        takes[stretch.pair].rot_local[stretch.start : max(stretch.border, stretch.start + 1) : every]
+        takes[stretch.pair].rot_local[stretch.start : max(stretch.border, stretch.start + 1) : step]
         for stretch in duet.stretches
     ]
-    mean_pose = quaternion.mean_rotation(sum(quaternion.scatter(torch.from_numpy(frames)) for frames in training))
-    whole = [takes[s.pair].rot_local[s.start : s.end : every] for s in duet.stretches]
-    errors = torch.cat([quaternion.angle_degrees(mean_pose, torch.from_numpy(frames)) for frames in whole]).mean(dim=0)
+    mean_pose = quaternion.mean_rotation(sum(map(quaternion.scatter, training)))
+    recorded = [takes[s.pair].rot_local[s.start : s.end : step] for s in duet.stretches]
+    errors = torch.cat([quaternion.angle_degrees(mean_pose, rotations) for rotations in recorded]).mean(dim=0)
     feet, front = _feet_and_front(takes[0], *duet.ranges[0][0])
     return Dancer(
         skeleton=skeleton,
@@ -89,10 +89,9 @@ def describe_dancer(duet, number):
 
 
 def _feet_and_front(take, start, end):
-    frames = np.unique(np.linspace(start, end - 1, FEW_FRAMES).astype(int))
-    offsets = take.skeleton.offsets
-    skeleton = dataclasses.replace(take.skeleton, offsets=offsets if offsets.ndim == 2 else offsets[frames])
-    rotations = torch.from_numpy(take.rot_local[frames])
+    frames = kinematics.evenly_spaced(start, end, FEW_FRAMES)
+    offsets, rotations = take.skeleton.offsets, take.rot_local[frames]
+    skeleton = dataclasses.replace(take.skeleton, offsets=offsets if offsets.dim() == 2 else offsets[frames])
     positions = kinematics.forward_kinematics(rotations, take.root_pos[frames], skeleton)
     feet = find_feet(positions, skeleton.parents, take.up_axis, kinematics.body_height(take))
     turned = kinematics.world_rotation(rotations, skeleton.parents, kinematics.hips(skeleton))
@@ -105,10 +104,10 @@ def recorded_windows(duet, sequence_length, part):
     hop = max(1, sequence_length // (8 if part == TRAINING else 2))
     spaced = duet.window_starts(sequence_length, hop, part)
     last = duet.window_starts(sequence_length, 1, part)
-    both = zip(spaced, last, strict=True)
-    starts = torch.cat([torch.cat((some, every[-1:])).unique() for (_, some), (_, every) in both])
+    pairs = zip(spaced, last, strict=True)
+    starts = torch.cat([torch.cat((starts, all_starts[-1:])).unique() for (_, starts), (_, all_starts) in pairs])
     if len(starts) > MOST_WINDOWS:
-        starts = starts[np.linspace(0, len(starts) - 1, MOST_WINDOWS).astype(int)]
+        starts = starts[kinematics.evenly_spaced(0, len(starts), MOST_WINDOWS)]
     pairs = duet.pair_of_frame()[starts]
     return RecordedWindows(
         [windows_at(poses, starts, sequence_length) for poses in duet.poses],
@@ -134,7 +133,7 @@ class PredictionErrors(typing.NamedTuple):
 
     def degrees_at(self, percent, joints):
         """A percentile of it."""
-        angles = self.angles[..., joints].numpy()
+        angles = self.angles[..., joints].numpy()  # torch.quantile takes no more than 16 million numbers
         return float(np.percentile(angles, percent)) if angles.size else math.nan
 
     def centimetres(self, joints):
@@ -152,7 +151,7 @@ def prediction_errors(rotations, windows, number, dancer):
     """The Errors of rotations (W, L, J, 4) beside the recorded windows of dancer 0 or 1, who is the Dancer `dancer`."""
     expected, offsets = windows.rotations(number), windows.offsets[number].unsqueeze(1)
     predicted_pos, expected_pos = (
-        kinematics.joint_positions(each, offsets, dancer.skeleton.parents) for each in (rotations, expected)
+        kinematics.joint_positions(local, offsets, dancer.skeleton.parents) for local in (rotations, expected)
     )
     return PredictionErrors(quaternion.angle_degrees(rotations, expected), predicted_pos, expected_pos, dancer)
 

@@ -1,4 +1,4 @@
-"""Whether a conversion is one: who a window of movement looks like, told by a classifier that knows both dancers.
+"""How well a deepfake changes the dancer: whom a classifier of recorded movement takes its windows for.
 
 Shapes: W windows, L frames of a window, J joints, F features, Z latent.
 """
@@ -21,16 +21,16 @@ FARTHEST = 5.0  # standard deviations: what lies beyond is no stronger sign
 
 
 def features(rotations, joints, spine, up_axis, fps):
-    """What a window looks like, without heading, path and bones: (W, L, J, 4) -> (W, F) float32.
+    """Features of a window's movement, without heading, path and bones: (W, L, J, 4) -> (W, F) float32.
 
     Mean and standard deviation over the window of the rotations of `joints`, as the first two columns of their matrices
     (Zhou et al., "On the Continuity of Rotation Representations in Neural Networks", CVPR 2019); of the up axis as the
     hips see it, which no turn about that axis changes; and of the angular speeds, on a logarithmic scale. `spine` are
     the joints from the root to the hips, which hold the heading and are left out of `joints`.
     """
-    chosen = rotations[:, :, joints]
+    local = rotations[:, :, joints]
     units = torch.eye(3)
-    columns = [quaternion.rotate(chosen, units[i].expand(*chosen.shape[:-1], 3)).flatten(2) for i in (0, 1)]
+    columns = [quaternion.rotate(local, units[i].expand(*local.shape[:-1], 3)).flatten(2) for i in (0, 1)]
     hips = rotations[:, :, spine[0]]
     for joint in spine[1:]:
         hips = quaternion.mul(hips, rotations[:, :, joint])
@@ -38,7 +38,7 @@ def features(rotations, joints, spine, up_axis, fps):
     frames = torch.cat((*columns, upright), dim=-1)  # (W, L, 6 J + 3)
     parts = [frames.mean(dim=1), frames.std(dim=1, unbiased=False)]
     if rotations.shape[1] > 1:
-        speeds = torch.log1p(metrics.angular_speeds(chosen, fps))
+        speeds = torch.log1p(metrics.angular_speeds(local, fps))
         parts += [speeds.mean(dim=1), speeds.std(dim=1, unbiased=False)]
     return torch.cat(parts, dim=-1)
 
@@ -91,33 +91,33 @@ class Classifier:
     @torch.no_grad()
     def share_taken_for(self, dancer, examples):
         """The share of windows (W, F) that it takes for dancer 0 or 1, from 0 to 1."""
-        taken = self._output(self._standard(examples)) > 0
-        return float((taken if dancer == 1 else ~taken).float().mean())
+        is_second = self._output(self._standard(examples)) > 0
+        return float((is_second if dancer == 1 else ~is_second).float().mean())
 
     def accuracy(self, first, second):
         """The mean share of both dancers' windows that it takes for who they are; 0.5 is guessing."""
         return (self.share_taken_for(0, first) + self.share_taken_for(1, second)) / 2
 
 
-def figures(dancers, held_out, training, conversions, whole):
-    """What shows whether the deepfake is one, as metrics.figure each; None where there is nothing to learn from.
+def figures(dancers, held_out, training, conversions, clips):
+    """The figures of a deepfake, as metrics.figure each; None where there is nothing to learn from.
 
-    `held_out` and `training` are baselines.RecordedWindows, `whole` the stretches of generated motion.
+    `held_out` and `training` are baselines.RecordedWindows, `clips` are clip_metrics.ConvertedClip.
     """
     joints = _joints(dancers)
     if not joints or not len(held_out) or not len(training):
         return None
-    nets = {conversion[:2]: conversion for conversion in conversions}
+    nets = {(conversion.source, conversion.target): conversion for conversion in conversions}
     return [
         *_appearance(dancers, joints, held_out, training, nets),
-        *_energy(dancers, whole),
+        *_energy(dancers, clips),
         *_there_and_back(dancers, held_out, nets),
         _probe(held_out, training, nets),
     ]
 
 
 def _joints(dancers):
-    """The joints that both dancers move, but for the way from the root to the hips, which holds the heading."""
+    """The joints that both dancers move, without those from the root to the hips, which hold the heading."""
     both = dancers[0].moving & dancers[1].moving
     both[_spine(dancers[0])] = False
     return both.nonzero().flatten().tolist()
@@ -125,57 +125,62 @@ def _joints(dancers):
 
 def _spine(dancer):
     """The joints from the root to the hips."""
-    joint, way = dancer.hips, [dancer.hips]
-    while dancer.skeleton.parents[joint] >= 0:
-        joint = int(dancer.skeleton.parents[joint])
-        way.insert(0, joint)
-    return way
+    spine = [dancer.hips]
+    while dancer.skeleton.parents[spine[0]] >= 0:
+        spine.insert(0, dancer.skeleton.parents[spine[0]])
+    return spine
 
 
 def _appearance(dancers, joints, held_out, training, nets):
-    """How well a classifier knows the dancers, and whom it takes converted windows for."""
+    """How well a classifier tells the recorded dancers apart, and whom it takes converted windows for."""
 
-    def seen(rotations):
+    def appearance(rotations):
         return features(rotations, joints, _spine(dancers[0]), dancers[0].up_axis, dancers[0].fps)
 
-    classifier = Classifier(*(seen(training.rotations(dancer)) for dancer in (0, 1)))
-    own = [seen(held_out.rotations(dancer)) for dancer in (0, 1)]
-    accuracy = 100 * classifier.accuracy(*own)
+    classifier = Classifier(*(appearance(training.rotations(dancer)) for dancer in (0, 1)))
+    recorded = [appearance(held_out.rotations(dancer)) for dancer in (0, 1)]
+    accuracy = 100 * classifier.accuracy(*recorded)
     yield metrics.figure("recordings told apart by a classifier", "%", accuracy, {"guessing": 50.0}, None, False)
     for source, target in ((0, 1), (1, 0)):
-        converted = seen(generate.convert_windows(nets[source, target], held_out.poses[source]))
+        converted = appearance(generate.convert_windows(nets[source, target], held_out.poses[source]))
         name = f"dancer {source + 1} to dancer {target + 1}: taken for dancer {target + 1}"
-        share, *others = (100 * classifier.share_taken_for(target, x) for x in (converted, *own))
+        share, *others = (100 * classifier.share_taken_for(target, x) for x in (converted, *recorded))
         baselines = {f"recording of dancer {source + 1}": others[source]}
         yield metrics.figure(name, "%", share, baselines, others[target], False)
 
 
-def _energy(dancers, whole):
+def _energy(dancers, clips):
     """Whether the conversion moves much and little when its source does."""
     moving = [dancer.moving for dancer in dancers]
     for source, target in ((0, 1), (1, 0)):
-        takes = [stretch.recorded[source] for stretch in whole]
-        converted = [stretch.generated[source, target] for stretch in whole]
-        others = [stretch.recorded[target] for stretch in whole]
-        kept, by_chance = (
-            clip_metrics.same_energy(takes, each, moving[source], moving[target]) for each in (converted, others)
+        takes = [clip.recorded[source] for clip in clips]
+        converted = [clip.generated[source, target] for clip in clips]
+        others = [clip.recorded[target] for clip in clips]
+        similarity, by_chance = (
+            clip_metrics.same_energy(takes, partners, moving[source], moving[target])
+            for partners in (converted, others)
         )
         name = f"dancer {source + 1} to dancer {target + 1}: movement energy follows the source"
-        yield metrics.figure(name, "correlation", kept, {f"recording of dancer {target + 1}": by_chance}, None, False)
+        yield metrics.figure(
+            name, "correlation", similarity, {f"recording of dancer {target + 1}": by_chance}, None, False
+        )
 
 
 def _there_and_back(dancers, held_out, nets):
-    """What is left of a dancer's windows that were converted, and converted back."""
+    """Cycle consistency: the errors of a dancer's windows that were converted, and converted back."""
     for source, target in ((0, 1), (1, 0)):
-        there = _as_recorded(generate.convert_windows(nets[source, target], held_out.poses[source]), held_out, target)
-        back = generate.convert_windows(nets[target, source], there.flatten(2))
+        converted = _as_recorded(
+            generate.convert_windows(nets[source, target], held_out.poses[source]), held_out, target
+        )
+        back = generate.convert_windows(nets[target, source], converted.flatten(2))
         once = generate.convert_windows(nets[source, source], held_out.poses[source])
         mean_pose = dancers[source].mean_pose.expand_as(back)
         name = f"dancer {source + 1} to {target + 1} to {source + 1}"
         names = f"dancer {source + 1} to dancer {source + 1}", f"mean pose of dancer {source + 1}"
-        found = [prediction_errors(each, held_out, source, dancers[source]) for each in (back, once, mean_pose)]
+        motions = (back, once, mean_pose)
+        all_errors = [prediction_errors(motion, held_out, source, dancers[source]) for motion in motions]
         for kind, unit, measure in (("rotation", "°", "degrees"), ("position", "cm", "centimetres")):
-            error, *others = (getattr(errors, measure)(dancers[source].moving) for errors in found)
+            error, *others = (getattr(errors, measure)(dancers[source].moving) for errors in all_errors)
             baselines = dict(zip(names, others, strict=True))
             yield metrics.figure(f"{name}: {kind} error, moving joints", unit, error, baselines)
 

@@ -12,6 +12,7 @@ from common.dataset.duet import HELD_OUT, REPORTED, TRAINING
 from common.evaluation import clip_metrics, dancer_classifier, metrics, partners, summary
 from common.evaluation.baselines import describe_dancer, prediction_errors, recorded_windows
 from common.model import generate
+from common.motion import kinematics
 from common.runtime import files, parallel
 
 import numpy as np
@@ -43,8 +44,8 @@ class Evaluation:
         there is a recording of. nan where nothing is held out."""
         if not len(self.held_out):
             return math.nan, math.nan
-        found = [self._errors(conversion, self.held_out) for conversion in generate.compared(conversions)]
-        numbers = [(each.degrees(each.dancer.moving), each.centimetres(each.dancer.moving)) for each in found]
+        errors = [self._errors(conversion, self.held_out) for conversion in generate.compared(conversions)]
+        numbers = [(error.degrees(error.dancer.moving), error.centimetres(error.dancer.moving)) for error in errors]
         return tuple(float(number) for number in np.mean(numbers, axis=0))
 
     def _errors(self, conversion, windows):
@@ -60,22 +61,23 @@ class Evaluation:
             "rows": [],
         }
         if len(self.reported):
-            clips = self.duet.held_out_motions(self.length, self.part)
-            whole = clip_metrics.generate_stretches(clips, conversions, self.length)
-            measures["rows"] = [self._row(conversion, conversions, whole) for conversion in conversions]
+            recorded = self.duet.held_out_motions(self.length, self.part)
+            clips = clip_metrics.convert_clips(recorded, conversions, self.length)
+            measures["rows"] = [self._row(conversion, conversions, clips) for conversion in conversions]
             if generate.compared(conversions) != conversions:
-                known = self.dancers, self.reported, self.training
-                measures["conversion"] = dancer_classifier.figures(*known, conversions, whole)
-            answers = [way[:2] for way in generate.compared(conversions) if way.target == 1]
-            measures["duet"] = partners.measure(self.dancers, whole, answers[0]) if answers else None
+                measures["conversion"] = dancer_classifier.figures(
+                    self.dancers, self.reported, self.training, conversions, clips
+                )
+            answers = [(c.source, c.target) for c in generate.compared(conversions) if c.target == 1]
+            measures["duet"] = partners.measure(self.dancers, clips, answers[0]) if answers else None
         measures["latent"] = self._latent(conversions)
         measures = {name: value for name, value in measures.items() if value is not None}
         measures |= {"summary": summary.sentences(measures), "advice": summary.advice(measures)}
         return _plain(measures)
 
-    def _row(self, conversion, conversions, whole):
+    def _row(self, conversion, conversions, clips):
         """The figures of one conversion."""
-        source, target = conversion[:2]
+        source, target = conversion.source, conversion.target
         dancer = self.dancers[target]
         row = {
             "conversion": f"dancer {source + 1} to dancer {target + 1}",
@@ -90,13 +92,13 @@ class Evaluation:
             row["figures"] = [*_error_figures(errors, self._baselines(source, target), dancer.moving)]
             row["per_joint"] = _per_joint(errors)
             row["training"] = self._training_errors(conversion)
-        like = target if is_compared else source
-        return row | {"figures": row["figures"] + self._motion_figures((source, target), like, whole)}
+        reference = target if is_compared else source  # whose recording the motion should be like
+        return row | {"figures": row["figures"] + self._motion_figures((source, target), reference, clips)}
 
     def _baselines(self, source, target):
         """Errors of what needs no model, by name."""
-        dancer, still = self.dancers[target], self.dancers[target].mean_pose
-        motions = {f"{MEAN_POSE} {target + 1}": still.expand_as(self.reported.rotations(target))}
+        dancer = self.dancers[target]
+        motions = {f"{MEAN_POSE} {target + 1}": dancer.mean_pose.expand_as(self.reported.rotations(target))}
         if source != target and self.dancers[source].names == dancer.names:
             motions[f"{COPY} {source + 1}"] = self.reported.rotations(source)
         return {
@@ -104,18 +106,20 @@ class Evaluation:
         }
 
     def _training_errors(self, conversion):
-        """The main errors on as many training windows as are held out: far smaller ones say that it learns by heart."""
+        """The main errors on as many training windows as are held out: far smaller ones are a sign of overfitting."""
         if not len(self.training):
             return None
-        chosen = np.linspace(0, len(self.training) - 1, min(len(self.reported), len(self.training))).astype(int)
-        errors = self._errors(conversion, self.training.some(chosen))
+        count = min(len(self.reported), len(self.training))
+        windows = self.training.some(kinematics.evenly_spaced(0, len(self.training), count))
+        errors = self._errors(conversion, windows)
         moving = errors.dancer.moving
         return {"degrees": errors.degrees(moving), "centimetres": errors.centimetres(moving)}
 
-    def _motion_figures(self, way, like, whole):
-        """Jitter and foot skate of whole stretches, beside those of the recording that they should be like."""
-        generated, target = [stretch.generated[way] for stretch in whole], self.dancers[way[1]]
-        takes, dancer = [stretch.recorded[like] for stretch in whole], self.dancers[like]
+    def _motion_figures(self, conversion, reference, clips):
+        """Jitter and foot skate of clips that a conversion (source, target) gave, beside those of the dancer, 0 or 1,
+        whose recording they should be like."""
+        generated, target = [clip.generated[conversion] for clip in clips], self.dancers[conversion[1]]
+        takes, dancer = [clip.recorded[reference] for clip in clips], self.dancers[reference]
         jitter = clip_metrics.jitter(generated, target.moving), clip_metrics.jitter(takes, dancer.moving)
         skate = clip_metrics.foot_skate(generated, target.feet), clip_metrics.foot_skate(takes, dancer.feet)
         return [
@@ -135,7 +139,7 @@ class Evaluation:
 
 def _error_figures(model, baselines, moving):
     """The errors of a conversion beside those of the baselines."""
-    every = torch.ones_like(moving)
+    all_joints = torch.ones_like(moving)
     kinds = [
         ("rotation error, moving joints", "°", lambda e: e.degrees(moving)),
         ("rotation error, moving joints, 95th percentile", "°", lambda e: e.degrees_at(95, moving)),
@@ -144,26 +148,26 @@ def _error_figures(model, baselines, moving):
     ]
     if not moving.all():
         kinds += [
-            ("rotation error, all joints", "°", lambda e: e.degrees(every)),
-            ("position error, all joints", "cm", lambda e: e.centimetres(every)),
-            ("position error, all joints, heading aligned", "cm", lambda e: e.centimetres_aligned(every)),
+            ("rotation error, all joints", "°", lambda e: e.degrees(all_joints)),
+            ("position error, all joints", "cm", lambda e: e.centimetres(all_joints)),
+            ("position error, all joints, heading aligned", "cm", lambda e: e.centimetres_aligned(all_joints)),
         ]
     for name, unit, of in kinds:
-        yield metrics.figure(name, unit, of(model), {whose: of(errors) for whose, errors in baselines.items()})
+        yield metrics.figure(name, unit, of(model), {baseline: of(errors) for baseline, errors in baselines.items()})
 
 
 def _per_joint(errors):
     """The errors of every joint, by its name; a second joint of the same name has its number with it."""
     degrees = errors.angles.mean(dim=(0, 1))
     centimetres = metrics.position_errors(errors.predicted, errors.expected).mean(dim=(0, 1))
-    found = {}
+    by_name = {}
     for joint, name in enumerate(errors.dancer.names):
-        found[f"{name} ({joint})" if name in found else name] = {
+        by_name[f"{name} ({joint})" if name in by_name else name] = {
             "degrees": float(degrees[joint]),
             "centimetres": float(centimetres[joint]),
             "moving": bool(errors.dancer.moving[joint]),
         }
-    return found
+    return by_name
 
 
 def _plain(value):
@@ -191,7 +195,7 @@ def save(measures, folder, epochs):
 def _table(measures):
     """A row per figure, with a column for every baseline that there is."""
     figures = [(row["conversion"], figure) for row in measures["rows"] for figure in row["figures"]]
-    figures += [("both ways", figure) for figure in measures.get("conversion", [])]
+    figures += [("both directions", figure) for figure in measures.get("conversion", [])]
     figures += [("duet", figure) for figure in measures.get("duet", {}).get("figures", [])]
     names = list(dict.fromkeys(name for _, figure in figures for name in figure["baselines"]))
     yield ["conversion", "figure", "unit", "model", *names, "recording"]

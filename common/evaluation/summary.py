@@ -1,12 +1,12 @@
-"""The end of a run, in words: what was trained, how good it is, where it lies, and what to try next."""
+"""The end of a run, in words: what was trained, how good it is, where the results are, and what to try next."""
 
 from common.runtime import console, files
 
 POOR = 0.7  # of the mean pose's error: a model that is not better by a third says little about the movement
-LEARNT_BY_HEART = 2.0  # times the error on the training part; some difference is to be expected of any model
+OVERFITTING = 2.0  # times the error on the training part; some difference is to be expected of any model
 LITTLE_DATA = 5 * 60  # seconds to train on: fewer hold each figure of a dance a few times at most
 FEW_ACTIVE = 1 / 8  # of the latent dimensions, and at least two: one alone is a single slider
-KNOWN = 75.0  # percent of the recordings that a classifier must tell apart before its verdict on others counts
+RELIABLE = 75.0  # percent of the recordings that a classifier must tell apart before its verdict on others counts
 MIXED = 75.0  # percent of codes that a linear probe may tell apart where 50 are guessing
 WIDTHS = (48, 8)  # characters of a name, and of a number at least
 
@@ -19,8 +19,8 @@ NOTHING_HELD_OUT = (
 def show(measures, folder):
     """Print the figures as a table, and what they say."""
     for row in measures["rows"]:
-        moving, every = row["joints"]["moving"], row["joints"]["all"]
-        _show_table(f"{row['conversion']}, held out ({moving} of {every} joints move)", row["figures"])
+        moving, joints = row["joints"]["moving"], row["joints"]["all"]
+        _show_table(f"{row['conversion']}, held out ({moving} of {joints} joints move)", row["figures"])
     others = [*measures.get("conversion", []), *measures.get("duet", {}).get("figures", [])]
     for figure in others:
         beside = figure["baselines"] | ({} if figure["recording"] is None else {"recording": figure["recording"]})
@@ -31,8 +31,8 @@ def show(measures, folder):
     for sentence in ("", *measures["summary"], *measures["advice"]):
         console.line(sentence)
     parts = {"the report": "report.html", "the numbers": "histories", "the clips": "anims", "the weights": "weights"}
-    found = [(name, folder / place) for name, place in parts.items() if files.holds_something(folder / place)]
-    places = [f"{name} in {place}" if place.is_dir() else f"{name}, {place}" for name, place in found]
+    results = [(name, folder / place) for name, place in parts.items() if files.holds_something(folder / place)]
+    places = [f"{name} in {place}" if place.is_dir() else f"{name}, {place}" for name, place in results]
     console.line(f"You find {', '.join(places)}.")
 
 
@@ -63,18 +63,18 @@ def sentences(measures):
     trained, held_out = (_duration(measures[f"{part}_seconds"]) for part in ("training", "held_out"))
     epoch = measures["epoch"]
     epochs = "1 epoch" if epoch == 1 else f"{epoch} epochs"
-    told = [f"{epochs} of training on {trained} of the duet." if epoch else "Nothing was trained in this run."]
+    lines = [f"{epochs} of training on {trained} of the duet." if epoch else "Nothing was trained in this run."]
     if not measures["rows"]:
-        return [*told, NOTHING_HELD_OUT]
-    told[0] = told[0][:-1] + f"; {held_out} at the ends of the frame ranges were held out."
-    told += [_quality(row) for row in _compared(measures)]
+        return [*lines, NOTHING_HELD_OUT]
+    lines[0] = lines[0][:-1] + f"; {held_out} at the ends of the frame ranges were held out."
+    lines += [_quality(row) for row in _compared(measures)]
     if "conversion" in measures:
-        known, *taken = (figure["model"] for figure in measures["conversion"][:3])
-        told.append(
-            f"A classifier that tells the recorded dancers apart in {known:.0f} % takes {taken[0]:.0f} % of dancer 1's "
-            f"converted windows for dancer 2, and {taken[1]:.0f} % of dancer 2's for dancer 1."
+        accuracy, *shares = (figure["model"] for figure in measures["conversion"][:3])
+        lines.append(
+            f"A classifier that tells the recorded dancers apart in {accuracy:.0f} % takes {shares[0]:.0f} % of dancer "
+            f"1's converted windows for dancer 2, and {shares[1]:.0f} % of dancer 2's for dancer 1."
         )
-    return told
+    return lines
 
 
 def _duration(seconds):
@@ -84,14 +84,14 @@ def _duration(seconds):
 def _quality(row):
     """One plain sentence on a conversion beside its baselines."""
     degrees, centimetres = _main_figures(row)
-    told = (
+    sentence = (
         f"On held-out motion the moving joints of dancer {row['target']} are off by {degrees['model']:.1f}° and "
         f"{centimetres['model']:.1f} cm on average"
     )
     for name, error in degrees["baselines"].items():
         verb = "is" if name.startswith("mean pose") else "would be"
-        told += f"; the {name} {verb} off by {error:.1f}° and {centimetres['baselines'][name]:.1f} cm"
-    return told.replace("the copy dancer", "copying dancer") + "."
+        sentence += f"; the {name} {verb} off by {error:.1f}° and {centimetres['baselines'][name]:.1f} cm"
+    return sentence.replace("the copy dancer", "copying dancer") + "."
 
 
 def _main_figures(row):
@@ -110,8 +110,8 @@ def advice(measures):
     poor = [row for row in _compared(measures) if _is_poor(row)]
     if not poor:
         return _from_the_conversion(measures)
-    told = [*_from_the_latent(measures), *_from_the_training(poor), *_from_the_data(measures)]
-    return told or ["More epochs may help: the model is hardly better than a pose that stands still."]
+    lines = [*_from_the_latent(measures), *_from_the_training(poor), *_from_the_data(measures)]
+    return lines or ["More epochs may help: the model is hardly better than a pose that stands still."]
 
 
 def _is_poor(row):
@@ -131,11 +131,11 @@ def _from_the_latent(measures):
 def _from_the_training(rows):
     for row in rows:
         held_out, training = _main_figures(row)[0]["model"], (row.get("training") or {}).get("degrees")
-        if training and held_out > LEARNT_BY_HEART * training:
+        if training and held_out > OVERFITTING * training:
             yield (
-                f"{row['conversion'].capitalize()}: the error is {training:.1f}° on the training part and "
-                f"{held_out:.1f}° on the held-out part: it learns by heart. More recordings help, fewer epochs, or a "
-                f"smaller ae_rnn_layer_size."
+                f"{row['conversion'].capitalize()}: overfitting: the error on the training part is far smaller than on "
+                f"the held-out part, {training:.1f}° and {held_out:.1f}°; the model fits its recordings, and new "
+                f"movement less. More recordings help, fewer epochs, or a smaller ae_rnn_layer_size."
             )
 
 
@@ -151,14 +151,14 @@ def _from_the_conversion(measures):
     """Where the dancers can be told apart, but the conversion looks like its source."""
     if "conversion" not in measures:
         return []
-    known, *taken = (figure["model"] for figure in measures["conversion"][:3])
+    accuracy, *shares = (figure["model"] for figure in measures["conversion"][:3])
     probe = measures["conversion"][-1]["model"]
-    both = ("dancer 1's", "dancer 2's")
-    kept = [whose for whose, share in zip(both, taken, strict=True) if share < 50]
-    if known < KNOWN or not kept:
+    dancers = ("dancer 1's", "dancer 2's")
+    sources = [dancer for dancer, share in zip(dancers, shares, strict=True) if share < 50]
+    if accuracy < RELIABLE or not sources:
         return []
-    mixed = "" if probe < MIXED else f" The codes still tell who danced ({probe:.0f} % right by a linear probe)."
+    remark = "" if probe < MIXED else f" The codes still tell who danced ({probe:.0f} % right by a linear probe)."
     return [
-        f"What is made of {' and of '.join(kept)} movement looks like its source more often than not.{mixed} More "
+        f"What is made of {' and of '.join(sources)} movement looks like its source more often than not.{remark} More "
         f"epochs, a larger max_kld_scale or a smaller latent_dim leave less of the source dancer in the codes."
     ]

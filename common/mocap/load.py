@@ -25,8 +25,8 @@ def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
         raise InputError(
             f"{path}: cannot come at {fps:g} frames per second. Set mocap_fps from {RATES[0]} to {RATES[1]}."
         )
-    path, picked = split_skeleton(path)
-    skeleton = picked if skeleton is None else skeleton
+    path, skeleton_of_path = split_skeleton(path)
+    skeleton = skeleton_of_path if skeleton is None else skeleton
     same_stem = _of_the_same_stem(path)
     ending = _known_ending(path.suffix, path, "read", same_stem)
     if not path.is_file():
@@ -68,13 +68,13 @@ def split_skeleton(path):
     A file whose own name holds a "#" is taken as it is.
     """
     path = Path(path)
-    picked = re.fullmatch(r"(.*?(?:\.fbx|\.bvh))#(.+)", path.name, re.IGNORECASE)
-    if not picked or path.is_file():
+    match = re.fullmatch(r"(.*?(?:\.fbx|\.bvh))#(.+)", path.name, re.IGNORECASE)
+    if not match or path.is_file():
         return path, None
-    stem, which = picked.groups()
-    if which.isdecimal() and int(which) == 0:
-        raise InputError(f"{path}: skeletons are counted from 1, as {stem}#1.")
-    return path.with_name(stem), int(which) - 1 if which.isdecimal() else which
+    file_name, skeleton = match.groups()
+    if skeleton.isdecimal() and int(skeleton) == 0:
+        raise InputError(f"{path}: skeletons are counted from 1, as {file_name}#1.")
+    return path.with_name(file_name), int(skeleton) - 1 if skeleton.isdecimal() else skeleton
 
 
 def export_endings(export_formats, path):
@@ -92,7 +92,7 @@ def _of_the_same_stem(path):
 
 def _known_ending(ending, where, verb, same_stem=""):
     if ending.lower() not in ENDINGS:
-        what = f"motion files ending in {ending!r}" if ending else "motion files without an ending"
+        files = f"motion files ending in {ending!r}" if ending else "motion files without an ending"
         advice = f"The folder has {same_stem}: name one" if same_stem else "Convert the recording to one"
-        raise InputError(f"{where}: {what} cannot be {verb}; supported: {', '.join(ENDINGS)}. {advice} of these.")
+        raise InputError(f"{where}: {files} cannot be {verb}; supported: {', '.join(ENDINGS)}. {advice} of these.")
     return ending.lower()

@@ -16,6 +16,7 @@ from common.mocap.fbx.joints import PARENT_TIMES_LOCAL
 from common.mocap.take import cut
 
 import numpy as np
+import torch
 
 FBX_ORDER = "ZYX"  # R = Rz·Ry·Rx, which FBX calls eEulerXYZ
 BVH_WORDS = {"hierarchy", "root", "joint", "end", "site", "offset", "channels", "motion", "frames", "time", "frame"}
@@ -29,9 +30,7 @@ def make_plain(take, ranges):
     Joints have names that every reader takes, no two alike.
     """
     skeleton, to_bvh = take.skeleton, is_bvh(take)
-    offsets = np.asarray(skeleton.mean_offsets)
-    order = plain_order(skeleton, to_bvh)
-    names = plain_names(skeleton, to_bvh)
+    names, order, offsets = plain_names(skeleton, to_bvh), plain_order(skeleton, to_bvh), skeleton.mean_offsets
     plain = dataclasses.replace(
         skeleton,
         name=names[0],
@@ -44,9 +43,7 @@ def make_plain(take, ranges):
         is_end_site=_plain_end_sites(skeleton) if to_bvh else None,
         fbx=None if to_bvh else _plain_setup(take),
     )
-    rot_local = with_trained_signs(take, ranges)
-    root_pos = np.asarray(take.root_pos)
-    return dataclasses.replace(take, skeleton=plain, rot_local=rot_local, root_pos=root_pos, unit_cm=1.0)
+    return dataclasses.replace(take, skeleton=plain, rot_local=with_trained_signs(take, ranges), unit_cm=1.0)
 
 
 def save_plain(plain, path_without_ending):
@@ -71,7 +68,7 @@ def with_trained_signs(take, ranges):
     ends = [*starts[1:], take.frame_count]
     firsts = [0, *starts[1:]]
     parts = [cut(take, *frames) for frames in zip(firsts, ends, starts, strict=True)]
-    return np.concatenate([np.asarray(part.rot_local) for part in parts])
+    return torch.cat([part.rot_local for part in parts])
 
 
 def plain_order(skeleton, to_bvh):
@@ -93,15 +90,14 @@ def _plain_setup(take):
 
 
 def _plain_end_sites(skeleton):
-    """(J,): the End Sites that stay. Readers end the hierarchy at one below the root, and take a second one under a
-    joint for the first: these become joints that never turn."""
-    is_end_site = np.array(skeleton.is_end_site)
-    ended = {0}
-    for joint in np.flatnonzero(is_end_site):
-        parent = int(skeleton.parents[joint])
-        is_end_site[joint] = parent not in ended
-        ended.add(parent)
-    return is_end_site
+    """Per joint whether it is an End Site that stays. Readers end the hierarchy at one below the root, and take a
+    second one under a joint for the first: these become joints that never turn."""
+    ends, ended = [], {0}
+    for parent, is_end in zip(skeleton.parents, skeleton.is_end_site, strict=True):
+        ends.append(is_end and parent not in ended)
+        if is_end:
+            ended.add(parent)
+    return ends
 
 
 def _plain_channels(skeleton, order):
@@ -117,28 +113,28 @@ def _plain_channels(skeleton, order):
 
 
 def plain_names(skeleton, to_bvh):
-    """The joints' names (J,) as every reader takes them: no two alike, and for BVH of letters, digits and `_` only. An
-    End Site is called after its parent, as readers call it."""
-    ends = _plain_end_sites(skeleton) if to_bvh else np.zeros(skeleton.joint_count, dtype=bool)
-    ended = set(skeleton.parents[ends].tolist())
-    names, taken = [], set()
+    """The joints' names, a list, as every reader takes them: no two alike, and for BVH of letters, digits and `_` only.
+    An End Site is called after its parent, as readers call it."""
+    ends = _plain_end_sites(skeleton) if to_bvh else [False] * skeleton.joint_count
+    ended = {parent for parent, is_end in zip(skeleton.parents, ends, strict=True) if is_end}
+    names, used_names = [], set()
     for joint, name in enumerate(skeleton.joint_names):
         if ends[joint]:
             names.append(end_site_name(names[skeleton.parents[joint]], 0))
             continue
-        wanted = _bvh_name(name, joint) if to_bvh else clean_name(name)
-        also = ("", end_site_name("", 0)) if joint in ended else ("",)
-        names.append(_free_name(wanted, also, taken))
-        taken.update(names[-1] + ending for ending in also)
+        plain_name = _bvh_name(name, joint) if to_bvh else clean_name(name)
+        endings = ("", end_site_name("", 0)) if joint in ended else ("",)
+        names.append(_free_name(plain_name, endings, used_names))
+        used_names.update(names[-1] + ending for ending in endings)
     return names
 
 
-def _free_name(wanted, endings, taken):
+def _free_name(stem, endings, used_names):
     """The name, or with a number, so that it is free with each of the endings."""
-    count, name = 1, wanted
-    while any(name + ending in taken for ending in endings):
+    count, name = 1, stem
+    while any(name + ending in used_names for ending in endings):
         count += 1
-        name = f"{wanted}_{count}"
+        name = f"{stem}_{count}"
     return name
 
 

@@ -7,11 +7,10 @@ import dataclasses
 
 from common.motion import quaternion
 
-import numpy as np
 import torch
 
 SAME = 1e-3  # rates that differ less are one, as everywhere
-ON_A_FRAME = 1e-6  # of a frame: what counts as no way at all between two frames
+ON_A_FRAME = 1e-6  # of a frame: what is nearer to a recorded frame lies on it
 
 
 def resample(mocap, fps):
@@ -25,18 +24,18 @@ def resample(mocap, fps):
         return mocap
     ratio = mocap.fps / fps
     count = int((mocap.frame_count - 1) / ratio + ON_A_FRAME) + 1
-    places = np.arange(count) * ratio  # (N,) in recorded frames
-    places = np.where(np.abs(places - np.round(places)) < ON_A_FRAME, np.round(places), places)
-    before = np.minimum(places.astype(int), mocap.frame_count - 1)
-    after, share = np.minimum(before + 1, mocap.frame_count - 1), torch.from_numpy(places - before)
-    offsets = np.asarray(mocap.skeleton.offsets)
-    if offsets.ndim == 3:
-        offsets = _between(offsets, before, after, share[:, None, None].numpy())
+    places = torch.arange(count, dtype=torch.float64) * ratio  # (N,) in recorded frames
+    places = torch.where((places - places.round()).abs() < ON_A_FRAME, places.round(), places)
+    before = places.long().clamp_max(mocap.frame_count - 1)
+    after, share = (before + 1).clamp_max(mocap.frame_count - 1), places - before
+    offsets = mocap.skeleton.offsets
+    if offsets.dim() == 3:
+        offsets = _between(offsets, before, after, share[:, None, None])
     return dataclasses.replace(
         mocap,
         skeleton=dataclasses.replace(mocap.skeleton, offsets=offsets),
-        rot_local=_turned(torch.as_tensor(mocap.rot_local), before, after, share).numpy(),
-        root_pos=_between(np.asarray(mocap.root_pos), before, after, share[:, None].numpy()),
+        rot_local=_turned(mocap.rot_local, before, after, share),
+        root_pos=_between(mocap.root_pos, before, after, share[:, None]),
         fps=float(fps),
     )
 
@@ -48,8 +47,7 @@ def _between(values, before, after, share):
 def _turned(rotations, before, after, share):
     """(T, J, 4) -> (N, J, 4)."""
     turned = rotations.new_empty(len(before), *rotations.shape[1:])
-    for start in range(0, len(before), quaternion.BLOCK):
-        block = slice(start, start + quaternion.BLOCK)
+    for block in quaternion.blocks(len(before)):
         first, second, part = rotations[before[block]], rotations[after[block]], share[block].unsqueeze(-1)
         on_a_frame = (part == 0).unsqueeze(-1)
         turned[block] = torch.where(on_a_frame, first, quaternion.slerp(first, second, part))

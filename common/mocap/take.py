@@ -1,15 +1,15 @@
 """What a take is: `Skeleton` and `Mocap`, frame ranges, and what two dancers must have in common.
 
-Shapes: T frames, J joints. A take is plain NumPy, float64; what learns from it makes tensors of it.
+Shapes: T frames, J joints. A take holds float64 tensors on the CPU. Readers make them, writers take them apart: NumPy
+stays in `bvh/` and `fbx/`.
 """
 
 import dataclasses
 
 from common.mocap.joint_names import without_namespace
-from common.motion import quaternion
+from common.motion import axes, quaternion
 from common.runtime.errors import InputError
 
-import numpy as np
 import torch
 
 SHORT_BONE = 0.01  # of all bones together: what is shorter may point anywhere
@@ -22,13 +22,13 @@ class Skeleton:
 
     name: str
     joint_names: list  # J names
-    parents: np.ndarray  # (J,), −1 for the root
-    offsets: np.ndarray  # (J, 3) from the parent; (T, J, 3) where a take moves joints inside their parents
+    parents: list  # J whole numbers, −1 for the root
+    offsets: torch.Tensor  # (J, 3) from the parent; (T, J, 3) where a take moves joints inside their parents
     rot_orders: list  # per joint, as "ZXY": R = Rz·Rx·Ry
-    rest_offsets: np.ndarray  # (J, 3) the offsets of the rest pose, as the file states them
-    rest_rotations: np.ndarray | None = None  # (J, 4) its local rotations, where they are not all identity
+    rest_offsets: torch.Tensor  # (J, 3) the offsets of the rest pose, as the file states them
+    rest_rotations: torch.Tensor | None = None  # (J, 4) its local rotations, where they are not all identity
     channels: list | None = None  # BVH: per joint its channels in order, as "Xposition"
-    is_end_site: np.ndarray | None = None  # BVH: (J,) True where a nameless end stands instead of a joint
+    is_end_site: list | None = None  # BVH: per joint True where a nameless end stands instead of a joint
     fbx: object = None  # FBX: the common.fbx.joints.JointSetup that an export repeats
 
     @property
@@ -38,14 +38,15 @@ class Skeleton:
     @property
     def mean_offsets(self):
         """(J, 3): offsets that hold still, for what learns rotations only."""
-        return self.offsets if self.offsets.ndim == 2 else self.offsets.mean(axis=0)
+        return self.offsets if self.offsets.dim() == 2 else self.offsets.mean(dim=0)
 
     def moving_joints(self, at_least):
         """{name: distance} of the joints whose offsets move by `at_least` or more, in the unit of the offsets."""
-        if self.offsets.ndim == 2:
+        if self.offsets.dim() == 2:
             return {}
-        distances = np.linalg.norm(np.ptp(self.offsets, axis=0), axis=-1)
-        return {self.joint_names[j]: float(distances[j]) for j in np.flatnonzero(distances >= at_least)}
+        distances = axes.extent(self.offsets).norm(dim=-1).tolist()
+        named = zip(self.joint_names, distances, strict=True)
+        return {name: distance for name, distance in named if distance >= at_least}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Mocap:
     """One dancer's take. `forward_kinematics(rot_local, root_pos, skeleton)` gives its joint positions."""
 
     skeleton: Skeleton
-    rot_local: np.ndarray  # (T, J, 4) unit quaternions w x y z, with the sign the file's Euler angles give
-    root_pos: np.ndarray  # (T, 3)
+    rot_local: torch.Tensor  # (T, J, 4) unit quaternions w x y z, with the sign the file's Euler angles give
+    root_pos: torch.Tensor  # (T, 3)
     fps: float
     up_axis: str  # "X", "Y", "Z", or with a minus: "-Y" where Y points down
     path: str  # where it came from
@@ -71,14 +72,13 @@ def cut(mocap, start, end, anchor=None):
     of the cut, if not given) keeps the sign that the file's own Euler angles give."""
     anchor = start if anchor is None else anchor
     first = min(start, anchor)
-    rot_local = torch.from_numpy(mocap.rot_local[first : max(end, anchor + 1)])
-    rot_local = quaternion.make_continuous(rot_local, anchor - first)[start - first : end - first]
-    return dataclasses.replace(frames(mocap, start, end), rot_local=rot_local.numpy())
+    rot_local = quaternion.make_continuous(mocap.rot_local[first : max(end, anchor + 1)], anchor - first)
+    return dataclasses.replace(frames(mocap, start, end), rot_local=rot_local[start - first : end - first])
 
 
 def poses_of(mocap):
     """A take's poses as the models see them: (T, D) float32."""
-    return torch.as_tensor(mocap.rot_local, dtype=torch.float32).flatten(1)
+    return mocap.rot_local.float().flatten(1)
 
 
 def first_frames(mocap, count):
@@ -89,7 +89,7 @@ def first_frames(mocap, count):
 def frames(mocap, start, end):
     """Frames start ≤ f < end, signs as they are."""
     offsets = mocap.skeleton.offsets
-    skeleton = dataclasses.replace(mocap.skeleton, offsets=offsets if offsets.ndim == 2 else offsets[start:end])
+    skeleton = dataclasses.replace(mocap.skeleton, offsets=offsets if offsets.dim() == 2 else offsets[start:end])
     return dataclasses.replace(
         mocap,
         skeleton=skeleton,
@@ -137,12 +137,12 @@ def check_same_joints(first, second, why):
             f"{why}: {place} has {len(names)} joints, {other_place} has {len(others)}; "
             f"{only!r} is the first joint that only {longer} has. Export both with the same skeleton."
         )
-    different = np.flatnonzero(first.skeleton.parents != second.skeleton.parents)
-    if len(different):
-        raise InputError(
-            f"{why}: joint {names[different[0]]!r} hangs from another parent in {place} than in "
-            f"{other_place}. Export both with the same skeleton."
-        )
+    for name, parent, other in zip(names, first.skeleton.parents, second.skeleton.parents, strict=True):
+        if parent != other:
+            raise InputError(
+                f"{why}: joint {name!r} hangs from another parent in {place} than in {other_place}. Export both with "
+                f"the same skeleton."
+            )
 
 
 def _places(first, second):
@@ -174,20 +174,20 @@ def check_same_up_axis(first, second, why):
 def check_same_rest_pose(first, second, why, otherwise=""):
     """Two takes of the same joints must have bones that point alike where nothing is turned: else one rotation means
     two poses. People of one suit differ by a few degrees. `otherwise` ends the message: what else to do."""
-    bones = [np.asarray(skeleton.mean_offsets)[1:] for skeleton in (first.skeleton, second.skeleton)]
-    lengths = [np.linalg.norm(bone, axis=1) for bone in bones]
-    long = np.logical_and(*(length > SHORT_BONE * length.sum() for length in lengths))
-    directions = [bone[long] / length[long, None] for bone, length in zip(bones, lengths, strict=True)]
-    angles = np.degrees(2 * np.arctan2(*(np.linalg.norm(directions[0] + s * directions[1], axis=1) for s in (-1, 1))))
-    if angles.max(initial=0) <= MOST_APART:
+    bones = [take.skeleton.mean_offsets[1:] for take in (first, second)]
+    lengths = [bone.norm(dim=1) for bone in bones]
+    long = torch.logical_and(*(length > SHORT_BONE * length.sum() for length in lengths))
+    directions = [bone[long] / length[long].unsqueeze(1) for bone, length in zip(bones, lengths, strict=True)]
+    angles = torch.rad2deg(2 * torch.atan2(*((directions[0] + sign * directions[1]).norm(dim=1) for sign in (-1, 1))))
+    if not (angles > MOST_APART).any():
         return
     place, other_place = _places(first, second)
     worst = int(angles.argmax())
-    joint = first.skeleton.joint_names[1 + np.flatnonzero(long)[worst]]
-    vectors = ["(" + ", ".join(f"{x:.2f}" for x in direction[worst].round(2) + 0.0) + ")" for direction in directions]
+    joint = first.skeleton.joint_names[1 + int(long.nonzero()[worst])]
+    vectors = [", ".join(f"{x + 0.0:.2f}" for x in axis[worst].round(decimals=2).tolist()) for axis in directions]
     raise InputError(
         f"{why}: their rest poses differ, so that the same rotations mean other poses. The bone to {joint!r} points to "
-        f"{vectors[0]} in {place} and to {vectors[1]} in {other_place}, {angles[worst]:.0f} degrees apart "
+        f"({vectors[0]}) in {place} and to ({vectors[1]}) in {other_place}, {angles[worst]:.0f} degrees apart "
         f"({(angles > MOST_APART).sum()} of {len(angles)} bones are more than {MOST_APART} apart). Export both from "
         f"one rig with the same rest pose{otherwise}."
     )

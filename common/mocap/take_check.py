@@ -1,7 +1,7 @@
-"""A look at a recording before hours are spent on it: what in it is no movement of a dancer.
+"""Checks of a recording before training: frames that show errors of tracking, or no dance.
 
-It finds a T-pose or a stillness at the ends, frozen stretches, jumps from one frame to the next, half-turns of single
-joints and a floor that drifts. It proposes, and cuts nothing. Shapes: T frames, J joints.
+They find a T-pose or a stillness at the ends, frozen stretches, jumps from one frame to the next, half-turns of single
+joints and a floor that drifts. They propose, and cut nothing. Shapes: T frames, J joints.
 """
 
 import math
@@ -9,7 +9,6 @@ import typing
 
 from common.motion import axes, kinematics
 
-import numpy as np
 import torch
 
 SECONDS = {"frozen": 0.25, "still": 1.0, "margin": 0.05, "jump": 0.04, "drift": 6.0}
@@ -47,14 +46,14 @@ def check_take(take, start=0, end=None):
     end = take.frame_count if end is None else end
     if end - start < 3:
         return []
-    rotations = torch.as_tensor(take.rot_local)[start:end].float().movedim(-1, 0).contiguous()  # (4, T, J)
+    rotations = take.rot_local[start:end].float().movedim(-1, 0).contiguous()  # (4, T, J)
     height = kinematics.body_height(take) or METRE
     path = _path(take, start, end) / height
-    turns = _angles(rotations[:, 1:], rotations[:, :-1]).numpy()  # (T - 1, J) degrees, from each frame to the next
-    ways = (path[1:] - path[:-1]).norm(dim=1).numpy()  # (T - 1,) heights
-    speeds = turns.max(axis=1) * take.fps, ways * take.fps
+    turns = _angles(rotations[:, 1:], rotations[:, :-1])  # (T - 1, J) degrees, from each frame to the next
+    steps = (path[1:] - path[:-1]).norm(dim=1)  # (T - 1,) heights
+    speeds = turns.amax(dim=1) * take.fps, steps * take.fps
     t_poses = _t_poses(take, rotations)
-    findings = [*_ends(end - start, t_poses, speeds, take.fps), *_frozen(speeds, take.fps), *_jumps(turns, ways, take)]
+    findings = [*_ends(end - start, t_poses, speeds, take.fps), *_frozen(speeds, take.fps), *_jumps(turns, steps, take)]
     findings = [finding._replace(start=finding.start + start, end=finding.end + start) for finding in findings]
     return _without_doubles(findings) + _drift(take, start, end, height)
 
@@ -62,26 +61,25 @@ def check_take(take, start=0, end=None):
 def without(ranges, findings, fps, shortest_seconds):
     """Frame ranges without the frames of findings, {range: findings}, and a margin around them; none shorter than
     `shortest_seconds`."""
-    margin, kept = round(SECONDS["margin"] * fps), []
+    margin, parts = round(SECONDS["margin"] * fps), []
     for start, end in ranges:
-        bad = sorted((finding.start, finding.end) for finding in findings.get((start, end), []) if finding.cut)
-        for first, last in bad:
+        gaps = sorted((finding.start, finding.end) for finding in findings.get((start, end), []) if finding.cut)
+        for first, last in gaps:
             if first - margin - start >= shortest_seconds * fps:
-                kept.append((start, first - margin))
+                parts.append((start, first - margin))
             start = max(start, last + margin)
-        if not bad or end - start >= shortest_seconds * fps:
-            kept.append((start, end))
-    return kept
+        if not gaps or end - start >= shortest_seconds * fps:
+            parts.append((start, end))
+    return parts
 
 
 def _path(take, start, end):
     """Where the hips are, (T, 3)."""
-    hips = kinematics.hips(take.skeleton)
-    offsets = torch.as_tensor(take.skeleton.offsets)
+    hips, offsets = kinematics.hips(take.skeleton), take.skeleton.offsets
     offsets = offsets[: hips + 1] if offsets.dim() == 2 else offsets[start:end, : hips + 1]
-    rotations = torch.as_tensor(take.rot_local)[start:end, : hips + 1]
+    rotations = take.rot_local[start:end, : hips + 1]
     pos = kinematics.joint_positions(rotations, offsets, take.skeleton.parents[: hips + 1])[:, hips]
-    return pos + torch.as_tensor(take.root_pos)[start:end]
+    return pos + take.root_pos[start:end]
 
 
 def _angles(a, b):
@@ -92,10 +90,12 @@ def _angles(a, b):
     return square.sqrt_().div_(2).asin_().mul_(4 * 180 / math.pi)
 
 
-def _runs(is_so):
+def _runs(condition):
     """The stretches (start, end) in which a series (T,) bool is true."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], is_so, [False])).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    outside = condition.new_zeros(1)
+    padded = torch.cat((outside, condition, outside))
+    edges = (padded[1:] != padded[:-1]).nonzero().flatten().tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -109,28 +109,27 @@ def _t_poses(take, rotations):
     upright = kinematics.upright_at_rest(skeleton)
     if upright is None:
         return 0, 0
-    extent = np.ptp(kinematics.rest_pose(skeleton)[kinematics.hips(skeleton) :], axis=0)
-    tall = int(np.abs(upright).argmax())
-    if np.delete(extent, tall).max() < WIDE * extent[tall]:
+    extent = axes.extent(kinematics.rest_pose(skeleton)[kinematics.hips(skeleton) :])
+    height, width = extent[upright.abs().argmax()], extent[torch.arange(3) != upright.abs().argmax()].max()
+    if width < WIDE * height:
         return 0, 0
-    rest = np.tile((1.0, 0, 0, 0), (skeleton.joint_count, 1))
-    rest = torch.as_tensor(rest if skeleton.rest_rotations is None else skeleton.rest_rotations).float().T.unsqueeze(1)
+    rest = kinematics.rest_rotations(skeleton).float().T.unsqueeze(1)
     rotations, rest = (part[..., kinematics.hips(skeleton) + 1 :] for part in (rotations, rest))
-    usual = _angles(rotations[:, :: max(1, count // FEW)], rest).numpy()
-    moving = np.quantile(usual, 0.9, axis=0) > MOVES
-    if moving.sum() < 3 or np.median(usual[:, moving].mean(axis=1)) < T_POSE[0] * T_POSE[1]:
+    usual = _angles(rotations[:, :: max(1, count // FEW)], rest)
+    moving = usual.quantile(0.9, dim=0) > MOVES
+    if moving.sum() < 3 or usual[:, moving].mean(dim=1).quantile(0.5) < T_POSE[0] * T_POSE[1]:
         return 0, 0
     return tuple(_leading(part[..., moving], rest[..., moving]) for part in (rotations, rotations.flip(1)))
 
 
 def _leading(rotations, rest):
-    """How many frames in a row, from the first on, are near the rest pose."""
+    """How many frames in a row, from the first on, are is_near the rest pose."""
     count, frames = 0, rotations.shape[1]
     while count < frames:
-        near = (_angles(rotations[:, count : count + AT_A_TIME], rest).mean(dim=1) < T_POSE[0]).numpy()
-        if not near.all():
-            return count + int(np.argmin(near))
-        count += len(near)
+        is_near = _angles(rotations[:, count : count + AT_A_TIME], rest).mean(dim=1) < T_POSE[0]
+        if not is_near.all():
+            return count + int(is_near.int().argmin())
+        count += len(is_near)
     return count
 
 
@@ -140,10 +139,10 @@ def _ends(count, t_poses, speeds, fps):
     if still.all():
         yield Finding("still", 0, count, "nobody moves; there is nothing to learn from it")
         return
-    for place, length, moving in (("beginning", t_poses[0], ~still), ("end", t_poses[1], ~still[::-1])):
+    for place, length, moving in (("beginning", t_poses[0], ~still), ("end", t_poses[1], ~still.flip(0))):
         kind, text = "T-pose", f"a T-pose at the {place}, as for calibration; it would be learnt as movement"
         if length == 0:
-            length = 1 + int(np.argmax(moving))
+            length = 1 + int(moving.int().argmax())
             kind, text = "still", f"nobody moves at the {place}; there is nothing to learn from it"
             if length < max(3, SECONDS["still"] * fps):
                 continue
@@ -166,25 +165,25 @@ def _slower(speeds, limits):
 # what moves too fast
 
 
-def _jumps(turns, ways, take):
+def _jumps(turns, steps, take):
     """Jumps of rotations (T - 1, J) in degrees and of the path of the hips (T - 1,) in heights."""
     names, fps = take.skeleton.joint_names, take.fps
     longest = max(2, round(SECONDS["jump"] * fps))
     few = turns[:: max(1, len(turns) // FEW)]
-    floor = np.maximum(JUMP_DEGREES[0] + JUMP_DEGREES[1] / fps, BEYOND * np.quantile(few, USUAL, axis=0))
+    floor = (BEYOND * few.quantile(USUAL, dim=0)).clamp_min(JUMP_DEGREES[0] + JUMP_DEGREES[1] / fps)
     runs = [
         (*run, names[joint])
-        for joint in np.flatnonzero((turns > floor).any(axis=0))
+        for joint in (turns > floor).any(dim=0).nonzero().flatten().tolist()
         for run in _alone(turns[:, joint], floor[joint], longest)
     ]
-    floor = max(JUMP_HEIGHTS[0] + JUMP_HEIGHTS[1] / fps, BEYOND * np.quantile(ways, USUAL))
-    paths = [(start, end, size, None) for start, end, size in _alone(ways, floor, longest)]
-    busy = np.zeros(len(turns), dtype=int)  # how many joints jump at each step
+    floor = max(JUMP_HEIGHTS[0] + JUMP_HEIGHTS[1] / fps, BEYOND * float(steps.quantile(USUAL)))
+    paths = [(start, end, size, None) for start, end, size in _alone(steps, floor, longest)]
+    jump_counts = torch.zeros(len(turns), dtype=torch.int)  # how many joints jump at each step
     for start, end, *_ in runs:
-        busy[start:end] += 1
+        jump_counts[start:end] += 1
     flips, leaps = [], paths
     for run in runs:
-        is_flip = run[2] >= HALF_TURN and busy[run[0] : run[1]].max() < SEVERAL
+        is_flip = run[2] >= HALF_TURN and jump_counts[run[0] : run[1]].max() < SEVERAL
         (flips if is_flip else leaps).append(run)
     yield from _half_turns(flips, len(turns))
     yield from _together(leaps)
@@ -194,7 +193,7 @@ def _alone(steps, floor, longest):
     """Runs (start, end, largest step) of large steps that nothing around leads to, of a series (T - 1,)."""
     for start, end in _runs(steps > floor)[:MOST_RUNS]:
         largest = float(steps[start:end].max())
-        around = max(steps[start - 1] if start > 0 else 0.0, steps[end] if end < len(steps) else 0.0)
+        around = max(float(steps[start - 1]) if start > 0 else 0.0, float(steps[end]) if end < len(steps) else 0.0)
         if end - start <= longest and largest > ALONE * around:
             yield start, end, largest
 
@@ -215,9 +214,9 @@ def _half_turns(flips, count):
 
 
 def _flips_back(flip, other, longest):
-    """Whether two flips of one step are a joint's way there and back within `longest` frames."""
-    one_step_each = flip[1] - flip[0] == other[1] - other[0] == 1
-    return one_step_each and flip[3] == other[3] and other[1] - flip[0] <= longest
+    """Whether two flips of one step are those of a joint there and back, within `longest` frames."""
+    of_one_step = flip[1] - flip[0] == other[1] - other[0] == 1
+    return of_one_step and flip[3] == other[3] and other[1] - flip[0] <= longest
 
 
 def _together(runs):
@@ -231,25 +230,25 @@ def _together(runs):
     for group in groups:
         end = max(run[1] for run in group)
         joints = sorted({(size, name) for _, _, size, name in group if name}, reverse=True)
-        far = max((size for _, _, size, name in group if name is None), default=0.0)
-        what = [f"the body jumps by {far:.0%} of its height"] if far else []
+        distance = max((size for _, _, size, name in group if name is None), default=0.0)
+        jumps = [f"the body jumps by {distance:.0%} of its height"] if distance else []
         if joints:
             more = len({name for _, name in joints}) - 1
             others = f" (and {more} more joints less)" if more else ""
-            what.append(f"{joints[0][1]} jumps by {joints[0][0]:.0f} degrees{others}")
+            jumps.append(f"{joints[0][1]} jumps by {joints[0][0]:.0f} degrees{others}")
         start, end = (group[0][0] + 1, max(end, group[0][0] + 2)) if group[0][0] > 0 else (0, end)
-        text = f"{' and '.join(what)} from one frame to the next: an error of tracking, or a splice"
+        text = f"{' and '.join(jumps)} from one frame to the next: an error of tracking, or a splice"
         yield Finding("jump", start, end, text)
 
 
 def _without_doubles(findings):
     """In order, without what lies inside another finding."""
-    kept, end = [], -1
+    outermost, end = [], -1
     for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
         if finding.end > end:
-            kept.append(finding)
+            outermost.append(finding)
         end = max(end, finding.end)
-    return kept
+    return outermost
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -260,17 +259,17 @@ def _drift(take, start, end, height):
     """The lowest place of the body over time, which a level floor keeps level: a straight line through it."""
     if end - start < max(SECONDS["drift"] * take.fps, BLOCKS):
         return []
-    frames = np.unique(np.linspace(start, end - 1, BLOCKS * BLOCK_FRAMES).astype(int))
-    offsets = torch.as_tensor(take.skeleton.offsets)
+    frames, offsets = kinematics.evenly_spaced(start, end, BLOCKS * BLOCK_FRAMES), take.skeleton.offsets
     offsets = (offsets if offsets.dim() == 2 else offsets[frames]).float()
-    pos = kinematics.joint_positions(torch.as_tensor(take.rot_local)[frames].float(), offsets, take.skeleton.parents)
-    pos = pos + torch.as_tensor(take.root_pos)[frames].float().unsqueeze(1)
-    lowest = axes.heights(pos, take.up_axis).amin(dim=1).numpy() / height
-    floor = np.array([block.min() for block in np.array_split(lowest, BLOCKS)])
-    slope, first = np.polyfit(np.arange(BLOCKS), floor, 1)
-    change = float(slope * BLOCKS)
-    left = floor - first - slope * np.arange(BLOCKS)
-    if abs(change) < DRIFT or left.var() > (1 - STEADY) * floor.var():
+    pos = kinematics.joint_positions(take.rot_local[frames].float(), offsets, take.skeleton.parents)
+    pos = pos + take.root_pos[frames].float().unsqueeze(1)
+    lowest = axes.heights(pos, take.up_axis).amin(dim=1) / height
+    floor = torch.stack([block.min() for block in lowest.tensor_split(BLOCKS)]).double()
+    floor = floor - floor.mean()
+    places = torch.arange(BLOCKS, dtype=torch.float64) - (BLOCKS - 1) / 2
+    slope = (places @ floor) / (places @ places)  # of the line with the smallest sum of squares
+    change, residual = float(slope * BLOCKS), floor - slope * places
+    if abs(change) < DRIFT or residual.square().sum() > (1 - STEADY) * floor.square().sum():
         return []
     text = (
         f"the floor {'rises' if change > 0 else 'sinks'} by {abs(change):.0%} of the body's height from beginning to "

@@ -8,7 +8,7 @@ from common.model import generate
 from common.motion import foot_lock, partner_path, root_path
 from common.runtime import console
 
-import numpy as np
+import torch
 
 
 def apply_to_solos(conversions, solos, duet, sequence_length, epoch):
@@ -30,10 +30,9 @@ def convert_solo(conversion, take, duet, sequence_length):
     and in the direction, as in the recorded duet on average (`partner_path.mean_place`).
     """
     trained = duet.pairs[0][conversion.target]
-    take = dataclasses.replace(take, rot_local=np.asarray(take.rot_local), root_pos=np.asarray(take.root_pos))
     motion = generate.convert(conversion, cut(take, 0, take.frame_count), sequence_length)
-    skeleton = dataclasses.replace(trained.skeleton, offsets=np.asarray(trained.skeleton.mean_offsets))
-    root_pos = np.zeros((take.frame_count, 3))
+    skeleton = dataclasses.replace(trained.skeleton, offsets=trained.skeleton.mean_offsets)
+    root_pos = torch.zeros_like(take.root_pos)
     body = dataclasses.replace(trained, skeleton=skeleton, rot_local=motion, root_pos=root_pos, fps=take.fps)
     if conversion.path_of == conversion.source:
         return generate.place(body, take, conversion.lock_feet, root_path.scale_between(trained, take))

@@ -68,10 +68,10 @@ def encode(encoder, poses, sequence_length, draw_samples=False):
 
 @torch.no_grad()
 def decode(decoder, codes, frame_count):
-    """Decode codes (W, Z), one per window, and blend: rotations (T, J, 4) as a NumPy array, float64."""
+    """Decode codes (W, Z), one per window, and blend: rotations (T, J, 4), float64 on the CPU."""
     batches = (decoder(batch).double().cpu().unflatten(-1, (-1, 4)) for batch in codes.split(BATCH))
     windows = (window for batch in batches for window in quaternion.normalise(batch))
-    return blend(windows, window_starts(frame_count, decoder.sequence_length), frame_count).numpy()
+    return blend(windows, window_starts(frame_count, decoder.sequence_length), frame_count)
 
 
 @torch.no_grad()
@@ -97,7 +97,7 @@ def encode_clip(encoder, clip, sequence_length, draw_samples=False):
 
 
 def convert(conversion, clip, sequence_length):
-    """A clip of the source dancer as movement of the target dancer: rotations (T, J, 4) as a NumPy array, float64."""
+    """A clip of the source dancer as movement of the target dancer: rotations (T, J, 4), float64 on the CPU."""
     return decode(conversion.decoder, encode_clip(conversion.encoder, clip, sequence_length), clip.frame_count)
 
 

@@ -1,4 +1,4 @@
-"""Which way is up: "X", "Y" or "Z", or with a minus where the axis points down, as "-Y" of pose estimators.
+"""Which axis is up: "X", "Y" or "Z", or with a minus where the axis points down, as "-Y" of pose estimators.
 
 Shapes: any leading axes.
 """
@@ -20,7 +20,7 @@ def up_vector(up_axis):
 
 
 def heights(positions, up_axis):
-    """How high positions lie along the up axis, a tensor or an array (..., 3) -> (...)."""
+    """How high positions lie along the up axis, (..., 3) -> (...)."""
     axis, sign = axis_and_sign(up_axis)
     return positions[..., axis] if sign > 0 else -positions[..., axis]
 
@@ -30,3 +30,8 @@ def horizontal_axes(up_axis):
     axis, sign = axis_and_sign(up_axis)
     first, second = (axis + 1) % 3, (axis + 2) % 3
     return (first, second) if sign > 0 else (second, first)
+
+
+def extent(positions, dim=0):
+    """How far positions reach along each axis, (N, 3) -> (3,): the largest number less the smallest."""
+    return positions.amax(dim=dim) - positions.amin(dim=dim)

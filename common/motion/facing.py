@@ -6,7 +6,6 @@ Shapes: T frames, J joints. Rotations are unit quaternions w x y z, angles degre
 from common.motion import quaternion
 from common.motion.axes import axis_and_sign
 
-import numpy as np
 import torch
 
 
@@ -44,7 +43,7 @@ def angles_between(first, second):
 
 def turn_upright(positions, up_axis):
     """The same positions (..., 3) with the up axis as y, in a right-handed system as before."""
-    x, y, z = np.moveaxis(np.asarray(positions), -1, 0)
+    x, y, z = positions.unbind(-1)
     upright = {
         "X": (-y, x, z),
         "Y": (x, y, z),
@@ -53,4 +52,4 @@ def turn_upright(positions, up_axis):
         "-Y": (x, -y, -z),
         "-Z": (x, -z, y),
     }
-    return np.stack(upright[up_axis], axis=-1)
+    return torch.stack(upright[up_axis], dim=-1)

@@ -1,4 +1,4 @@
-"""Feet: which joints they are, how high they stand, and when they slide.
+"""Feet: which joints they are, how high they stand, and when they slide (foot skate).
 
 Shapes: T frames, J joints. Positions are in cm.
 """
@@ -23,12 +23,12 @@ def find_feet(positions, parents, up_axis, body_height):
     heights = axes.heights(positions, up_axis)
     floor = heights.min(dim=1).values.quantile(FLOOR)
     low = ((heights.median(dim=0).values - floor) < FOOT_HEIGHT * body_height).tolist()
-    feet, inner = [], {int(parent) for parent in parents}
+    feet, inner = [], set(parents)
     for tip in range(len(parents)):
         if low[tip] and tip not in inner and parents[tip] >= 0:
             foot = [tip]
             while parents[foot[-1]] >= 0 and low[parents[foot[-1]]]:
-                foot.append(int(parents[foot[-1]]))
+                foot.append(parents[foot[-1]])
             feet.append(foot)
     return feet
 
@@ -39,7 +39,8 @@ def standing_height(heights):
 
 
 def foot_slides(positions, feet, up_axis, fps):
-    """Whether a foot that is down slides, (T, J, 3) along the path -> (T - k,) booleans, k frames being 1/20 s.
+    """Foot skate: whether a foot that is down slides, (T, J, 3) along the path -> (T - k,) booleans, k frames being
+    1/20 s.
 
     It slides where each of its joints is low at the beginning and at the end of that time, within 5 cm of the height at
     which that joint stands in this motion, and has come farther than 2.5 cm over the floor: 50 cm/s. These are the
@@ -53,6 +54,6 @@ def foot_slides(positions, feet, up_axis, fps):
         pos = positions[:, foot]  # (T, joints of the foot, 3)
         heights = axes.heights(pos, up_axis)
         low = heights < standing_height(heights) + FOOT_LOW
-        way = quaternion.length((pos[frames:] - pos[:-frames])[..., axes.horizontal_axes(up_axis)])
-        slides |= (low[frames:] & low[:-frames] & (way * fps / frames > FOOT_SLIDES)).all(dim=1)
+        distance = quaternion.length((pos[frames:] - pos[:-frames])[..., axes.horizontal_axes(up_axis)])
+        slides |= (low[frames:] & low[:-frames] & (distance * fps / frames > FOOT_SLIDES)).all(dim=1)
     return slides

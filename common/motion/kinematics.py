@@ -3,6 +3,7 @@
 Shapes: T frames (or any leading axes), J joints.
 """
 
+import collections
 import dataclasses
 import functools
 import itertools
@@ -17,15 +18,17 @@ UPRIGHT_REST = 0.5  # cosine of the angle between trunk and the opposite of the 
 
 
 def forward_kinematics(rot_local, root_pos, skeleton):
-    """Joint positions of a take, (T, J, 4), (T, 3) -> (T, J, 3) tensor in the unit of the offsets.
+    """Joint positions of a take, (T, J, 4), (T, 3) -> (T, J, 3) in the unit of the offsets.
 
     With p the parent of joint j: `rot_world_j = rot_world_p · rot_local_j` and
     `pos_j = pos_p + rot_world_p offset_j`; the root stands at root_pos.
     """
-    rot_local = torch.as_tensor(rot_local)
-    root_pos = torch.as_tensor(root_pos).to(rot_local)
-    offsets = torch.as_tensor(skeleton.offsets).to(rot_local)
-    return joint_positions(rot_local, offsets, skeleton.parents) + root_pos.unsqueeze(-2)
+    return joint_positions(rot_local, skeleton.offsets, skeleton.parents) + root_pos.unsqueeze(-2)
+
+
+def positions_of(take):
+    """Joint positions of a take along its path, (T, J, 3)."""
+    return forward_kinematics(take.rot_local, take.root_pos, take.skeleton)
 
 
 def joint_positions(rot_local, offsets, parents):
@@ -37,10 +40,10 @@ def joint_positions(rot_local, offsets, parents):
 
 
 def positions_by_component(rot_local, offsets, parents):
-    """The same with components and joints first, (4, J, ...), (3, J, ...) -> (3, J, ...): nothing in memory is in the
-    way of long vector instructions then. The gradient takes rotations of unit length for granted.
+    """The same with components and joints first, (4, J, ...), (3, J, ...) -> (3, J, ...): fast, since numbers that are
+    computed alike lie side by side in memory. The gradient takes rotations of unit length for granted.
     """
-    return _Positions.apply(rot_local, offsets, _tree(tuple(map(int, parents)), rot_local.device))
+    return _Positions.apply(rot_local, offsets, _tree(tuple(parents), rot_local.device))
 
 
 class _Positions(torch.autograd.Function):
@@ -104,41 +107,45 @@ def _tree(parents, device):
     order = torch.tensor(sorted(range(len(parents)), key=depth.__getitem__))
     places = torch.argsort(order)
     above = places[torch.tensor(parents)[order[1:]]].to(device)
-    ends = np.cumsum(np.bincount(depth)).tolist()
+    ends = torch.tensor(depth).bincount().cumsum(0).tolist()
     levels = [(slice(a, b), above[a - 1 : b - 1]) for a, b in itertools.pairwise(ends)]
     return _Tree(order.to(device), places.to(device), above, levels)
 
 
 def bones(skeleton):
     """Pairs (parent, joint) of every joint but the root."""
-    return [(int(parent), joint) for joint, parent in enumerate(skeleton.parents) if parent >= 0]
+    return [(parent, joint) for joint, parent in enumerate(skeleton.parents) if parent >= 0]
+
+
+def rest_rotations(skeleton):
+    """The local rotations of the rest pose, (J, 4)."""
+    if skeleton.rest_rotations is not None:
+        return skeleton.rest_rotations
+    return torch.eye(4, dtype=torch.float64)[0].repeat(skeleton.joint_count, 1)
 
 
 def rest_pose(skeleton):
     """Joint positions of the rest pose, root at the origin: (J, 3)."""
-    offsets = skeleton.rest_offsets if np.any(skeleton.rest_offsets[1:]) else skeleton.mean_offsets
-    rotations = skeleton.rest_rotations
-    if rotations is None:
-        rotations = np.tile((1.0, 0.0, 0.0, 0.0), (skeleton.joint_count, 1))
-    return joint_positions(torch.as_tensor(rotations), torch.as_tensor(offsets), skeleton.parents).numpy()
+    offsets = skeleton.rest_offsets if skeleton.rest_offsets[1:].any() else skeleton.mean_offsets
+    return joint_positions(rest_rotations(skeleton), offsets, skeleton.parents)
 
 
 def hips(skeleton):
     """The joint that carries the body: the first that branches. Some files put a resting node above it."""
-    children = np.bincount(skeleton.parents[skeleton.parents >= 0], minlength=skeleton.joint_count)
-    return int(np.argmax(children > 1))
+    children = collections.Counter(skeleton.parents)
+    return min((joint for joint, count in children.items() if joint >= 0 and count > 1), default=0)
 
 
 def trunk_and_legs(skeleton):
-    """The joints above the hips and those of the legs, two arrays of numbers, whatever they are called: of what hangs
+    """The joints above the hips and those of the legs, two lists of numbers, whatever they are called: of what hangs
     from the hips, the part of most joints is the trunk with arms and head. No legs where nothing branches."""
-    start, branch = hips(skeleton), np.full(skeleton.joint_count, -1)
+    start, branches = hips(skeleton), {}  # per joint below the hips the child of the hips that it hangs from
     for joint, parent in enumerate(skeleton.parents):
         if joint > start:
-            branch[joint] = joint if parent == start else branch[parent]
-    inside = branch[branch >= 0]
-    trunk = np.bincount(inside).argmax() if len(inside) else -1
-    return np.flatnonzero((branch == trunk) & (branch >= 0)), np.flatnonzero((branch != trunk) & (branch >= 0))
+            branches[joint] = branches.get(parent, joint)
+    sizes = collections.Counter(branches.values())
+    trunk = max(sizes, key=sizes.get, default=None)
+    return [j for j, branch in branches.items() if branch == trunk], [j for j, b in branches.items() if b != trunk]
 
 
 def upright_at_rest(skeleton):
@@ -147,20 +154,23 @@ def upright_at_rest(skeleton):
     positions, (trunk, legs) = rest_pose(skeleton), trunk_and_legs(skeleton)
     if not len(legs):
         return None
-    above, below = (positions[joints].mean(axis=0) - positions[hips(skeleton)] for joints in (trunk, legs))
-    lengths = np.linalg.norm(above), np.linalg.norm(below)
-    if -(above @ below) <= UPRIGHT_REST * lengths[0] * lengths[1]:
+    above, below = (positions[joints].mean(dim=0) - positions[hips(skeleton)] for joints in (trunk, legs))
+    if -(above @ below) <= UPRIGHT_REST * above.norm() * below.norm():
         return None
-    return (above - below) / np.linalg.norm(above - below)
+    return (above - below) / (above - below).norm()
 
 
-def sampled_positions(mocap, count=SAMPLED):
-    """Joint positions of at most `count` frames from all over a take: a tensor (F, J, 3)."""
-    frames = np.unique(np.linspace(0, mocap.frame_count - 1, count).astype(int))
-    offsets = torch.as_tensor(mocap.skeleton.offsets)
+def evenly_spaced(start, end, most):
+    """At most so many of the numbers start ≤ n < end, evenly spaced, with the first and the last one: a tensor."""
+    return torch.from_numpy(np.linspace(start, end - 1, most).astype(np.int64)).unique()
+
+
+def sampled_positions(mocap, most=SAMPLED):
+    """Joint positions of at most so many frames from all over a take, (F, J, 3)."""
+    frames, offsets = evenly_spaced(0, mocap.frame_count, most), mocap.skeleton.offsets
     offsets = offsets if offsets.dim() == 2 else offsets[frames]
-    rot_local, root_pos = torch.as_tensor(mocap.rot_local)[frames], torch.as_tensor(mocap.root_pos)[frames]
-    return joint_positions(rot_local, offsets, mocap.skeleton.parents) + root_pos.unsqueeze(-2)
+    in_place = joint_positions(mocap.rot_local[frames], offsets, mocap.skeleton.parents)
+    return in_place + mocap.root_pos[frames].unsqueeze(-2)
 
 
 def body_height(mocap):
@@ -172,7 +182,7 @@ def body_height(mocap):
     """
     upright, start = upright_at_rest(mocap.skeleton), hips(mocap.skeleton)
     if upright is not None:
-        return float(np.ptp(rest_pose(mocap.skeleton)[start:, np.abs(upright).argmax()]))
+        return float(axes.extent(rest_pose(mocap.skeleton)[start:])[upright.abs().argmax()])
     positions, (trunk, legs) = sampled_positions(mocap), trunk_and_legs(mocap.skeleton)
     heights = axes.heights(positions[:, start:], mocap.up_axis)
     if len(legs):
@@ -195,6 +205,6 @@ def world_rotation(rotations, parents, joint):
     """The rotation of one joint in the room, (T, J, 4) -> (T, 4)."""
     world = rotations[:, joint]
     while parents[joint] >= 0:
-        joint = int(parents[joint])
+        joint = parents[joint]
         world = quaternion.mul(rotations[:, joint], world)
     return world

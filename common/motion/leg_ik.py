@@ -1,4 +1,4 @@
-"""Legs that reach: a foot put down elsewhere by bending its leg, as it points where it did.
+"""Inverse kinematics of legs: a foot is put down elsewhere by bending its leg, and points where it did.
 
 Shapes: T frames, J joints. Vectors are in the room, in the unit of the skeleton.
 """
@@ -15,10 +15,10 @@ STRETCHED = 0.995  # of a leg's length: as far as it reaches
 
 def has_leg(skeleton, ankle, body_height):
     """Whether two long bones lead from a joint upwards, as shank and thigh do in a body of that height."""
-    knee = int(skeleton.parents[ankle])
-    if knee < 0 or int(skeleton.parents[knee]) < 0:
+    knee = skeleton.parents[ankle]
+    if knee < 0 or skeleton.parents[knee] < 0:
         return False
-    lengths = torch.as_tensor(skeleton.mean_offsets)[[ankle, knee]].norm(dim=1)
+    lengths = skeleton.mean_offsets[[ankle, knee]].norm(dim=1)
     return bool((lengths > SHORTEST * body_height).all())
 
 
@@ -26,35 +26,34 @@ def reach(take, ankle, shift):
     """A take whose ankle is put aside by (T, 3), as far as the leg reaches: a Mocap.
 
     The knee bends until hip and ankle are as far apart as they should be, by the law of cosines, and the leg then turns
-    about the hip, the shortest way. The foot keeps its rotation in the room.
+    about the hip, by the smallest angle. The foot keeps its rotation in the room.
     """
-    parents = take.skeleton.parents
-    knee = int(parents[ankle])
-    hip = int(parents[knee])
-    rotations = torch.from_numpy(take.rot_local)
-    pos = kinematics.forward_kinematics(rotations, take.root_pos, take.skeleton)
+    rotations, parents = take.rot_local, take.skeleton.parents
+    knee = parents[ankle]
+    hip = parents[knee]
+    pos = kinematics.positions_of(take)
     thigh, shank = pos[:, knee] - pos[:, hip], pos[:, ankle] - pos[:, knee]
-    whole = thigh + shank
-    target = whole + torch.as_tensor(shift)
+    leg = thigh + shank
+    target = leg + shift
     hip_world, knee_world, ankle_world = (kinematics.world_rotation(rotations, parents, j) for j in (hip, knee, ankle))
 
     axis = _knee_axis(thigh, shank, hip_world)
     a, b = quaternion.length(thigh), quaternion.length(shank)
-    distance = torch.minimum(quaternion.length(target), torch.maximum(STRETCHED * (a + b), quaternion.length(whole)))
+    distance = torch.minimum(quaternion.length(target), torch.maximum(STRETCHED * (a + b), quaternion.length(leg)))
     cosine = (distance.square() - a.square() - b.square()) / (2 * a * b)
     bent = torch.atan2((torch.linalg.cross(thigh, shank, dim=-1) * axis).sum(-1), (thigh * shank).sum(-1))
     bend = _turn(axis, torch.arccos(cosine.clamp(-1, 1)) - bent)
     swing = _shortest(thigh + quaternion.rotate(bend, shank), target)
 
-    hip_now = quaternion.mul(swing, hip_world)
-    knee_now = quaternion.mul(swing, quaternion.mul(bend, knee_world))
+    bent_hip = quaternion.mul(swing, hip_world)
+    bent_knee = quaternion.mul(swing, quaternion.mul(bend, knee_world))
     above = quaternion.mul(hip_world, quaternion.inv(rotations[:, hip]))  # what the hip hangs from
-    found = rotations.clone()
-    for joint, parent, now in ((hip, above, hip_now), (knee, hip_now, knee_now), (ankle, knee_now, ankle_world)):
-        local = quaternion.mul(quaternion.inv(parent), now)
+    bent_leg = rotations.clone()
+    for joint, parent, world in ((hip, above, bent_hip), (knee, bent_hip, bent_knee), (ankle, bent_knee, ankle_world)):
+        local = quaternion.mul(quaternion.inv(parent), world)
         opposite = (local * rotations[:, joint]).sum(-1, keepdim=True) < 0
-        found[:, joint] = quaternion.normalise(torch.where(opposite, -local, local))
-    return dataclasses.replace(take, rot_local=found.numpy())
+        bent_leg[:, joint] = quaternion.normalise(torch.where(opposite, -local, local))
+    return dataclasses.replace(take, rot_local=bent_leg)
 
 
 def _knee_axis(thigh, shank, hip_world):
@@ -75,6 +74,6 @@ def _turn(axis, angle):
 def _shortest(one, other):
     """The shortest turn from the direction of one vector to that of another, (T, 3), (T, 3) -> (T, 4): with unit
     vectors u and v it is (1 + u·v, u × v), brought to unit length."""
-    one, other = (torch.nn.functional.normalize(each, dim=-1) for each in (one, other))
+    one, other = (torch.nn.functional.normalize(vector, dim=-1) for vector in (one, other))
     turn = torch.cat((1 + (one * other).sum(-1, keepdim=True), torch.linalg.cross(one, other, dim=-1)), dim=-1)
     return quaternion.normalise(turn)

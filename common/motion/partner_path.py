@@ -11,7 +11,6 @@ import typing
 from common.motion import axes, facing, kinematics
 from common.motion.feet import FLOOR, find_feet
 
-import numpy as np
 import torch
 
 
@@ -38,16 +37,16 @@ def mean_place(pairs, ranges):
     front = _front(pairs[0][0])
     distances, directions, rises = [], [], []
     for takes, pair_ranges in zip(pairs, ranges, strict=True):
-        frames = np.concatenate([np.arange(start, end) for start, end in pair_ranges])
-        places = [positions_of(take)[frames] for take in takes]
-        hips = [place[:, kinematics.hips(take.skeleton)] for place, take in zip(places, takes, strict=True)]
-        way = _on_the_floor(hips[1] - hips[0], takes[0].up_axis)
-        distances.append(np.abs(way))
-        directions.append(_direction(way * _headings(takes[0], front)[frames].conj()))
-        lowest = [_floor(place, take.up_axis) for place, take in zip(places, takes, strict=True)]
-        rises.append(lowest[1] - lowest[0])
-    mean = np.concatenate(directions).mean()
-    return PartnerPlace(float(np.concatenate(distances).mean()), cmath.phase(mean), float(np.mean(rises)), front)
+        frames = torch.cat([torch.arange(start, end) for start, end in pair_ranges])
+        positions = [kinematics.positions_of(take)[frames] for take in takes]
+        hips = [pos[:, kinematics.hips(take.skeleton)] for pos, take in zip(positions, takes, strict=True)]
+        to_partner = _on_the_floor(hips[1] - hips[0], takes[0].up_axis)
+        distances.append(to_partner.abs())
+        directions.append(_direction(to_partner * _headings(takes[0], front)[frames].conj()))
+        floors = [_floor(pos, take.up_axis) for pos, take in zip(positions, takes, strict=True)]
+        rises.append(floors[1] - floors[0])
+    bearing = cmath.phase(complex(torch.cat(directions).mean()))
+    return PartnerPlace(float(torch.cat(distances).mean()), bearing, sum(rises) / len(rises), front)
 
 
 def stand_beside(body, guide, place):
@@ -56,58 +55,53 @@ def stand_beside(body, guide, place):
     It keeps the distance of a PartnerPlace, in one direction for the whole take: the bearing, from where the guide
     faces on average. Its lowest joint is on the floor. Bones hold still, at their mean length.
     """
-    skeleton = dataclasses.replace(body.skeleton, offsets=np.asarray(body.skeleton.mean_offsets))
-    placed = dataclasses.replace(body, skeleton=skeleton, root_pos=np.zeros((guide.frame_count, 3)))
-    inside, guiding = positions_of(placed), positions_of(guide)
-    ahead = _direction(_headings(guide, place.front).mean())
+    skeleton = dataclasses.replace(body.skeleton, offsets=body.skeleton.mean_offsets)
+    placed = dataclasses.replace(body, skeleton=skeleton, root_pos=torch.zeros_like(guide.root_pos))
+    in_place, guiding = kinematics.positions_of(placed), kinematics.positions_of(guide)
+    ahead = complex(_direction(_headings(guide, place.front).mean()))
     beside = place.distance * ahead * cmath.exp(1j * place.bearing)
     x, y = axes.horizontal_axes(guide.up_axis)
-    root_pos = guiding[:, kinematics.hips(guide.skeleton)] - inside[:, kinematics.hips(skeleton)]
+    root_pos = guiding[:, kinematics.hips(guide.skeleton)] - in_place[:, kinematics.hips(skeleton)]
     root_pos[:, x] += beside.real
     root_pos[:, y] += beside.imag
     up, sign = axes.axis_and_sign(guide.up_axis)
-    root_pos[:, up] = sign * (_floor(guiding, guide.up_axis) + place.rise - _lowest(inside, guide.up_axis))
+    root_pos[:, up] = sign * (_floor(guiding, guide.up_axis) + place.rise - _lowest(in_place, guide.up_axis))
     return dataclasses.replace(placed, root_pos=root_pos)
 
 
-def positions_of(take):
-    """Joint positions of a take (T, J, 3) as a NumPy array."""
-    return kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton).numpy()
-
-
 def _lowest(positions, up_axis):
-    return axes.heights(positions, up_axis).min(axis=1)
+    return axes.heights(positions, up_axis).amin(dim=1)
 
 
 def _floor(positions, up_axis):
-    return float(np.quantile(_lowest(positions, up_axis), FLOOR))
+    return float(_lowest(positions, up_axis).quantile(FLOOR))
 
 
 def _on_the_floor(vectors, up_axis):
     """Vectors (T, 3) as complex numbers (T,), without their height."""
     x, y = axes.horizontal_axes(up_axis)
-    return vectors[:, x] + 1j * vectors[:, y]
+    return torch.complex(vectors[:, x], vectors[:, y])
 
 
 def _direction(places):
     """Complex numbers of length 1; where there is no direction, 1."""
-    length = np.abs(places)
-    return np.where(length > 1e-9, places / np.maximum(length, 1e-9), 1.0)
+    length = places.abs()
+    return torch.where(length > 1e-9, places / length.clamp_min(1e-9), torch.ones_like(places))
 
 
 def _front(take):
-    positions = kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton)
+    positions = kinematics.positions_of(take)
     feet = find_feet(positions, take.skeleton.parents, take.up_axis, kinematics.body_height(take))
     return facing.forward_axis(positions, _hip_rotations(take), feet, take.up_axis)
 
 
 def _hip_rotations(take):
     hips = kinematics.hips(take.skeleton)
-    return kinematics.world_rotation(torch.as_tensor(take.rot_local), take.skeleton.parents, hips)
+    return kinematics.world_rotation(take.rot_local, take.skeleton.parents, hips)
 
 
 def _headings(take, front):
     """Where a dancer faces, as complex numbers (T,) of length 1; without a front, one direction of the room."""
     if front is None:
-        return np.ones(take.frame_count, dtype=complex)
-    return _direction(_on_the_floor(facing.headings(_hip_rotations(take), front, take.up_axis).numpy(), take.up_axis))
+        return torch.ones(take.frame_count, dtype=torch.complex128)
+    return _direction(_on_the_floor(facing.headings(_hip_rotations(take), front, take.up_axis), take.up_axis))

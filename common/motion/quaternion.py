@@ -56,10 +56,10 @@ def slerp(a, b, share):
     sign = torch.where(cosine < 0, -1.0, 1.0).to(a)
     angle = torch.atan2(length(b * sign.unsqueeze(-1) - a), length(b * sign.unsqueeze(-1) + a)) * 2
     sine = torch.sin(angle)
-    apart = sine > 1e-6  # else the straight line is the arc
-    sine = torch.where(apart, sine, torch.ones_like(sine))
-    of_a = torch.where(apart, torch.sin((1 - share) * angle) / sine, 1 - share)
-    of_b = torch.where(apart, torch.sin(share * angle) / sine, share) * sign
+    is_arc = sine > 1e-6  # else the straight line will do
+    sine = torch.where(is_arc, sine, torch.ones_like(sine))
+    of_a = torch.where(is_arc, torch.sin((1 - share) * angle) / sine, 1 - share)
+    of_b = torch.where(is_arc, torch.sin(share * angle) / sine, share) * sign
     return normalise(of_a.unsqueeze(-1) * a + of_b.unsqueeze(-1) * b)
 
 
@@ -93,8 +93,8 @@ def continuous_signs(q):
     """The signs ±1 that make_continuous gives with the first frame as it is, (T, ..., 4) -> (T, ...) of 8 bits."""
     flips = torch.ones(q.shape[:-1], dtype=torch.int8, device=q.device)
     for start in range(1, len(q), BLOCK):
-        now, before = q[start : start + BLOCK], q[start - 1 : start + BLOCK - 1]
-        flips[start : start + BLOCK] -= 2 * ((now * before[: len(now)]).sum(-1) < 0)
+        after, before = q[start : start + BLOCK], q[start - 1 : start + BLOCK - 1]
+        flips[start : start + BLOCK] -= 2 * ((after * before[: len(after)]).sum(-1) < 0)
     return torch.cumprod(flips, dim=0, dtype=torch.int8)
 
 

@@ -7,7 +7,7 @@ import typing
 
 from common.motion import axes, kinematics
 
-import numpy as np
+import torch
 
 SAMPLED = 500  # frames of a take that are looked at
 LEVEL = 0.005  # of the body's size: how level a floor can be measured
@@ -35,12 +35,12 @@ def find_up_axis(mocap):
     the right axis, one who jumps has rest pose and trunk; a file that rests in other axes than it moves, trunk and
     floor.
     """
-    positions = kinematics.sampled_positions(mocap, SAMPLED).numpy()
+    positions = kinematics.sampled_positions(mocap, SAMPLED)
     trunk, legs = kinematics.trunk_and_legs(mocap.skeleton)
     scores = _resting(mocap.skeleton) + _floor(positions[:, kinematics.hips(mocap.skeleton) :])
     if len(legs):
-        scores += TRUNK * _upright(positions[:, trunk].mean(axis=1) - positions[:, legs].mean(axis=1))
-    first, second = np.argsort(-scores, kind="stable")[:2]
+        scores += TRUNK * _upright(positions[:, trunk].mean(dim=1) - positions[:, legs].mean(dim=1))
+    first, second = scores.argsort(descending=True, stable=True)[:2].tolist()
     return UpAxis(axes.UP_AXES[first], axes.UP_AXES[second], bool(scores[first] - scores[second] < DOUBT))
 
 
@@ -48,25 +48,25 @@ def _resting(skeleton):
     """What the rest pose says for each of the six: (6,) from 0 to 1."""
     upright = kinematics.upright_at_rest(skeleton)
     if upright is not None:
-        return np.clip(np.concatenate((upright, -upright)), 0, None) ** 2
-    if len(kinematics.trunk_and_legs(skeleton)[1]):
-        return np.zeros(6)
-    extent = np.ptp(kinematics.rest_pose(skeleton), axis=0)  # of a chain all that can be said is where it is longest
-    return np.concatenate((extent == extent.max(), np.zeros(3))).astype(float)
+        return torch.cat((upright, -upright)).clamp_min(0) ** 2
+    if kinematics.trunk_and_legs(skeleton)[1]:
+        return torch.zeros(6, dtype=torch.float64)
+    extent = axes.extent(kinematics.rest_pose(skeleton))  # of a chain all that can be said is where it is longest
+    return torch.cat((extent == extent.max(), torch.zeros(3))).double()
 
 
 def _upright(trunk):
     """What the trunk says, from where it lies above the legs (F, 3): (6,) from 0 to 1."""
-    mean = trunk.mean(axis=0) / max(np.linalg.norm(trunk, axis=1).mean(), 1e-9)
-    return np.clip(np.concatenate((mean, -mean)), 0, None)
+    mean = trunk.mean(dim=0) / trunk.norm(dim=1).mean().clamp_min(1e-9)
+    return torch.cat((mean, -mean)).clamp_min(0)
 
 
 def _floor(positions):
     """What the lowest points say, of positions (F, J, 3) with the hips first: (6,) from 0 to 1 for how level they stay
     beside the most level, and AT_ZERO for a floor at zero."""
-    lowest = np.stack([axes.heights(positions, up_axis).min(axis=1) for up_axis in axes.UP_AXES])  # (6, F)
-    size = max(np.linalg.norm(np.ptp(positions, axis=1), axis=1).mean(), 1e-9)
-    low, middle, high = np.quantile(lowest, (0.1, 0.5, 0.9), axis=1) / size
+    lowest = torch.stack([axes.heights(positions, up_axis).amin(dim=1) for up_axis in axes.UP_AXES])  # (6, F)
+    size = axes.extent(positions, dim=1).norm(dim=1).mean().clamp_min(1e-9)
+    low, middle, high = lowest.quantile(lowest.new_tensor((0.1, 0.5, 0.9)), dim=1) / size
     unlevel = high - low + LEVEL
-    level = unlevel.min() / unlevel if np.ptp(positions[:, 0], axis=0).max() > STILL * size else 0
-    return level + AT_ZERO * np.exp(-((middle / ZERO) ** 2))
+    level = unlevel.min() / unlevel if axes.extent(positions[:, 0]).max() > STILL * size else 0
+    return level + AT_ZERO * torch.exp(-((middle / ZERO) ** 2))

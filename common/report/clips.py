@@ -104,8 +104,7 @@ def _pack(clip, step, longest, skeletons):
     """A clip for the page: the path of the hips as it is, all joints relative to them in 16 bits."""
     take = clip.motion
     hips = kinematics.hips(take.skeleton)
-    positions = kinematics.forward_kinematics(take.rot_local, take.root_pos, take.skeleton).numpy()
-    positions = turn_upright(positions[:longest:step], take.up_axis)  # (F, J, 3)
+    positions = turn_upright(kinematics.positions_of(take)[:longest:step], take.up_axis).numpy()  # (F, J, 3)
     path, joints = positions[:, hips], positions - positions[:, hips : hips + 1]
     numbers, scale = quantised(joints)
     return {
@@ -138,7 +137,7 @@ def base64_of(array):
 
 def _skeleton_number(skeleton, skeletons):
     """The place of a skeleton among those that the page has; the same joints are kept once."""
-    key = tuple(skeleton.joint_names), tuple(skeleton.parents.tolist())
+    key = tuple(skeleton.joint_names), tuple(skeleton.parents)
     if key not in skeletons:
         skeletons[key] = {"number": len(skeletons), **describe(skeleton)}
     return skeletons[key]["number"]
@@ -146,7 +145,7 @@ def _skeleton_number(skeleton, skeletons):
 
 def describe(skeleton):
     """What the stage has to know of a body: {"names", "parents", "sides", "hips", "head", "marks"}."""
-    names, parents = skeleton.joint_names, skeleton.parents.tolist()
+    names, parents = skeleton.joint_names, skeleton.parents
     numbers = {"left": 1, "right": 2, None: 0}
     sides = [numbers[side] for side in joint_names.sides(skeleton)]
     heads = [joint for joint, name in enumerate(names) if joint_names.words(name)[-1:] == ["head"]]

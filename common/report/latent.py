@@ -17,7 +17,6 @@ from common.report.clips import base64_of, quantised
 from common.runtime.files import whole_file
 
 import numpy as np
-import torch
 
 MOST_POINTS = 400  # of a dancer
 MOST_BYTES = 1_000_000  # of a dancer's motion, before base64 makes 4 of every 3
@@ -78,7 +77,7 @@ def make(conversions, duet, sequence_length):
         motion2=parts[1].motion,
         scales=np.array([part.scale for part in parts], dtype=np.float32),
         **{f"names{k}": np.array([_plain(n) for n in body.joint_names]) for k, body in enumerate(duet.skeletons, 1)},
-        **{f"parents{k}": body.parents.astype(np.int32) for k, body in enumerate(duet.skeletons, 1)},
+        **{f"parents{k}": np.array(body.parents, dtype=np.int32) for k, body in enumerate(duet.skeletons, 1)},
     )
 
 
@@ -150,9 +149,8 @@ def _spread(grids, most):
 def _in_place(take, frames):
     """Joint positions of some frames (F, J, 3) with the hips at the origin, y up."""
     skeleton, start = take.skeleton, kinematics.hips(take.skeleton)
-    rotations = torch.as_tensor(take.rot_local[frames])
-    positions = kinematics.joint_positions(rotations, torch.as_tensor(skeleton.mean_offsets), skeleton.parents).numpy()
-    return turn_upright(positions - positions[:, start : start + 1], take.up_axis)
+    positions = kinematics.joint_positions(take.rot_local[frames], skeleton.mean_offsets, skeleton.parents)
+    return turn_upright(positions - positions[:, start : start + 1], take.up_axis).numpy()
 
 
 def _plain(name):

@@ -20,6 +20,7 @@ from common.report.clips import STEPS, base64_of, describe
 from common.runtime.files import whole_file
 
 import numpy as np
+import torch
 
 WALKED = 64  # windows of the recording that tell how far a code goes from one to the next
 LARGEST = 30  # MB of all decoders, before base64 makes 4 of every 3: more is too much for a page
@@ -105,13 +106,13 @@ def body(take):
     """What the page has to know to move a body and to write its BVH. `upright` (3, 3) turns positions, as rows, so that
     y is up."""
     skeleton = take.skeleton
-    ends = skeleton.is_end_site if skeleton.is_end_site is not None else np.zeros(skeleton.joint_count, dtype=bool)
+    ends = skeleton.is_end_site or [False] * skeleton.joint_count
     return {
         **describe(skeleton),
-        "offsets": skeleton.mean_offsets.round(6).tolist(),
+        "offsets": skeleton.mean_offsets.round(decimals=6).tolist(),
         "orders": list(skeleton.rot_orders),
-        "ends": [bool(end) for end in ends],
-        "upright": turn_upright(np.eye(3), take.up_axis).tolist(),
+        "ends": ends,
+        "upright": turn_upright(torch.eye(3, dtype=torch.float64), take.up_axis).tolist(),
     }
 
 

@@ -12,7 +12,7 @@ from common.results import stick_figure
 from common.runtime import console, files
 from common.runtime.files import whole_file
 
-import numpy as np
+import torch
 
 CLIP_NOTES = "clips.json"
 IN_PLACE = "_in_place"  # at the end of the name of clips without their path
@@ -78,8 +78,8 @@ def export_clip(take, folder, name, endings, fbx_backend, view):
 
 
 def _same(take, other):
-    arrays = [(one.rot_local, one.root_pos, one.skeleton.offsets) for one in (take, other)]
-    return take.skeleton.joint_names == other.skeleton.joint_names and all(map(np.array_equal, *arrays))
+    tensors = [(one.rot_local, one.root_pos, one.skeleton.offsets) for one in (take, other)]
+    return take.skeleton.joint_names == other.skeleton.joint_names and all(map(torch.equal, *tensors))
 
 
 def _copy(source, name, folder, endings):

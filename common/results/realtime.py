@@ -13,8 +13,6 @@ from common.model import generate
 from common.results import onnx, weights
 from common.runtime import console, files
 
-import numpy as np
-
 FOLDER = "realtime"
 IN_CLIENT = "data/realtime"  # where the user copies the folder to
 
@@ -117,8 +115,8 @@ def _describe_dancer(take):
     return {
         "joints": list(skeleton.joint_names),
         "plain_joints": plain.plain_names(skeleton, to_bvh),
-        "parents": np.asarray(skeleton.parents).tolist(),
-        "offsets": np.asarray(skeleton.mean_offsets).tolist(),
+        "parents": skeleton.parents,
+        "offsets": skeleton.mean_offsets.tolist(),
         "rotation_order": plain.plain_order(skeleton, to_bvh),
         "pose_dim": 4 * skeleton.joint_count,
     }
@@ -167,7 +165,7 @@ def _advice(nets, pairs):
 
 
 def _hierarchy(skeleton):
-    return [*map(without_namespace, skeleton.joint_names)], np.asarray(skeleton.parents).tolist()
+    return [*map(without_namespace, skeleton.joint_names)], skeleton.parents
 
 
 def _weights_files(nets):

@@ -82,8 +82,7 @@ def _frames_and_delays(frame_count, fps, shortest_delay=SHORTEST_DELAY):
 
 def _positions_in_place(mocap):
     """(T, J, 3) with the hips standing still over the floor, and the up axis as y."""
-    positions = kinematics.forward_kinematics(mocap.rot_local, mocap.root_pos, mocap.skeleton).numpy()
-    positions = turn_upright(positions, mocap.up_axis)
+    positions = turn_upright(kinematics.positions_of(mocap), mocap.up_axis).numpy()
     return positions - positions[:, [kinematics.hips(mocap.skeleton)]] * (1, 0, 1)
 
 

@@ -222,17 +222,17 @@ def make_skeleton(name, body):
             (f"{side}ForeArm", first + 1, (sign * upper, 0, 0)), (f"{side}Hand", first + 2, (sign * fore, 0, 0)),
         ]  # fmt: skip
     rows += [("Neck", 12, spine[4]), ("Head", 21, spine[5])]
-    offsets = np.array([row[2] for row in rows], dtype=np.float64)
+    offsets = torch.tensor([row[2] for row in rows], dtype=torch.float64)
     rotations = ("Yrotation", "Xrotation", "Zrotation")
     return Skeleton(
         name=name,
         joint_names=[row[0] for row in rows],
-        parents=np.array([row[1] for row in rows]),
+        parents=[row[1] for row in rows],
         offsets=offsets,
         rot_orders=["YXZ"] * len(rows),
         rest_offsets=offsets,
         channels=[("Xposition", "Yposition", "Zposition", *rotations)] + [rotations] * (len(rows) - 1),
-        is_end_site=np.zeros(len(rows), dtype=bool),
+        is_end_site=[False] * len(rows),
     )
 
 
@@ -360,14 +360,13 @@ def dance(controls, kicks, partner, name, body):
     feet = {f: foot_track(steps[f], heading, side * turnout, leg) for f, side in SIDES.items()}
     floor, pelvis = carry(controls, feet)
     legs = {f: set_foot(controls, track, floor, body) for f, track in feet.items()}
-    root_pos = np.insert(floor, 1, pelvis_height(controls, floor, pelvis, legs, body), axis=1)
+    root_pos = torch.from_numpy(np.insert(floor, 1, pelvis_height(controls, floor, pelvis, legs, body), axis=1))
 
     chain = [pelvis]
     for foot in "rl":
-        hip = torch.from_numpy(root_pos) + quaternion.rotate(pelvis, axis(SIDES[foot] * body["hip"], 0, 0))
+        hip = root_pos + quaternion.rotate(pelvis, axis(SIDES[foot] * body["hip"], 0, 0))
         chain += bend_leg(legs[foot], hip, pelvis, body)
     chain += bend_spine(controls, heading)
     chain += raise_arm(controls, "r") + raise_arm(controls, "l")
     chain += turn_head(controls, path, heading, partner)
-    rot_local = torch.stack(chain, dim=1).numpy()
-    return Mocap(make_skeleton(name, body), rot_local, root_pos, float(FPS), "Y", name)
+    return Mocap(make_skeleton(name, body), torch.stack(chain, dim=1), root_pos, float(FPS), "Y", name)

@@ -163,10 +163,10 @@ def make_duet():
 
 def rounded(take):
     """The take with angles in degrees and places in cm as multiples of GRAIN: what the files hold, and compress."""
-    degrees = np.degrees(quaternion.to_euler(torch.from_numpy(take.rot_local), "YXZ").numpy())
-    angles = torch.from_numpy(np.radians(np.round(degrees / GRAIN) * GRAIN))
-    root_pos = np.round(take.root_pos / GRAIN) * GRAIN
-    return dataclasses.replace(take, rot_local=quaternion.from_euler(angles, "YXZ").numpy(), root_pos=root_pos)
+    degrees = torch.rad2deg(quaternion.to_euler(take.rot_local, "YXZ"))
+    angles = torch.deg2rad((degrees / GRAIN).round() * GRAIN)
+    root_pos = (take.root_pos / GRAIN).round() * GRAIN
+    return dataclasses.replace(take, rot_local=quaternion.from_euler(angles, "YXZ"), root_pos=root_pos)
 
 
 def main():

@@ -327,8 +327,7 @@ def first_step(name):
 
 def synthetic(frame_count, joint_count):
     """A take of a body of several chains whose joints swing."""
-    parents = np.array([-1, *(max(0, joint - 5) for joint in range(1, joint_count))])
-    offsets = np.random.default_rng(0).normal(size=(joint_count, 3)) * 10
+    offsets = torch.from_numpy(np.random.default_rng(0).normal(size=(joint_count, 3)) * 10)
     rot_local = np.empty((frame_count, joint_count, 4))
     for start in range(0, frame_count, 4096):
         block = rot_local[start : start + 4096]
@@ -338,12 +337,13 @@ def synthetic(frame_count, joint_count):
     skeleton = Skeleton(
         name="Hips",
         joint_names=[f"Joint{joint}" for joint in range(joint_count)],
-        parents=parents,
+        parents=[-1, *(max(0, joint - 5) for joint in range(1, joint_count))],
         offsets=offsets,
         rot_orders=["ZXY"] * joint_count,
         rest_offsets=offsets,
     )
-    return Mocap(skeleton, rot_local, np.zeros((frame_count, 3)), 50.0, "Y", "synthetic")
+    root_pos = torch.zeros(frame_count, 3, dtype=torch.float64)
+    return Mocap(skeleton, torch.from_numpy(rot_local), root_pos, 50.0, "Y", "synthetic")
 
 
 def ten_hours():
@@ -372,7 +372,7 @@ def train_for(hours):
         start = time.perf_counter()
         next(steps)
         seconds.append(time.perf_counter() - start)
-    raw = sum(take.rot_local.size for take in takes) * 4 / 2**20
+    raw = sum(take.rot_local.numel() for take in takes) * 4 / 2**20
     print(json.dumps([1000 * statistics.median(seconds[2:]), step_worker.peak_megabytes(), raw]))
 
 

@@ -47,9 +47,9 @@ def test_both_dancers_are_turned_by_the_same_angle(rests, duet):
     angles = 2 * torch.atan2(chance[:, 1], chance[:, 0])
     for dancer in (0, 1):
         poses = windows.gather(dancer, batch)
-        before, after = (positions(windows, dancer, each) for each in (poses, changes(dancer, poses, chance)))
+        before, after = positions(windows, dancer, poses), positions(windows, dancer, changes(dancer, poses, chance))
         hips = kinematics.hips(takes[dancer].skeleton)
-        before, after = (each[..., hips:, :] - each[..., hips : hips + 1, :] for each in (before, after))
+        before, after = (pos[..., hips:, :] - pos[..., hips : hips + 1, :] for pos in (before, after))
         cos, sin = (f(angles).view(-1, 1, 1) for f in (torch.cos, torch.sin))
         x, y, z = before.unbind(-1)
         turned = torch.stack((cos * x + sin * z, y, cos * z - sin * x), dim=-1)
@@ -107,13 +107,12 @@ def test_a_mirrored_body_stands_where_its_mirror_image_does(rig):
     if not path.exists():
         pytest.skip("the recordings are not there")
     take = load_mocap(path)
-    rotations = torch.from_numpy(take.rot_local[:40]).float()
+    rotations = take.rot_local[:40].float()
     side = torch.eye(3)[0 if take.up_axis != "X" else 1]
     mirror = augment.Mirror(take.skeleton, side, rotations.mean(dim=0))
-    offsets = torch.from_numpy(take.skeleton.mean_offsets).float()
-    before, after = (
-        kinematics.joint_positions(each, offsets, take.skeleton.parents) for each in (rotations, mirror(rotations))
-    )
+    offsets, parents = take.skeleton.mean_offsets.float(), take.skeleton.parents
+    before = kinematics.joint_positions(rotations, offsets, parents)
+    after = kinematics.joint_positions(mirror(rotations), offsets, parents)
     image = before[:, mirror.partners] * (1 - 2 * side)
     assert (after - image).norm(dim=-1).max() < 0.01 * kinematics.body_height(take)
     twice = mirror(mirror(rotations))
@@ -170,5 +169,5 @@ def test_mirroring_swaps_what_the_sides_do(windows):
     mirrored = images[0](rotations)
     for joint, partner in itertools.compress(enumerate(partners), [p > 0 for p in partners]):
         angle = quaternion.half_angle(mirrored[:, :, joint], torch.tensor((1.0, 0, 0, 0)).expand(3, 8, 4))
-        theirs = quaternion.half_angle(rotations[:, :, partner], torch.tensor((1.0, 0, 0, 0)).expand(3, 8, 4))
-        torch.testing.assert_close(angle, theirs, atol=1e-4, rtol=0)
+        other = quaternion.half_angle(rotations[:, :, partner], torch.tensor((1.0, 0, 0, 0)).expand(3, 8, 4))
+        torch.testing.assert_close(angle, other, atol=1e-4, rtol=0)

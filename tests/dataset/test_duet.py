@@ -17,7 +17,7 @@ PARTS = (TRAINING, HELD_OUT, VALIDATION, REPORTED)
 @pytest.fixture
 def takes(duet):
     """Two takes whose signs leap now and then, as those of Euler angles do."""
-    flips = np.where(np.arange(100) % 7 < 3, -1.0, 1.0)[:, None, None]
+    flips = torch.where(torch.arange(100) % 7 < 3, -1.0, 1.0)[:, None, None]
     whole = [load_mocap(duet / f"{name}.bvh") for name in ("one", "two")]
     return tuple(dataclasses.replace(take, rot_local=take.rot_local * flips) for take in whole)
 
@@ -82,7 +82,7 @@ def test_halves_need_windows_enough(takes):
 
 def test_clips_have_the_signs_of_the_training(takes):
     duet = make(takes)
-    assert not np.array_equal(duet.motions(0, 60, 70)[0].rot_local, takes[0].rot_local[60:70])  # whose signs leap
+    assert not torch.equal(duet.motions(0, 60, 70)[0].rot_local, takes[0].rot_local[60:70])  # whose signs leap
     for dancer in (0, 1):
         for stretch in duet.stretches:
             clip = duet.motions(stretch.pair, stretch.start + 9, stretch.end - 4)[dancer]

@@ -12,6 +12,7 @@ from helpers.project import positions, write_body
 
 import numpy as np
 import pytest
+import torch
 
 PAIR = (("one.bvh", "two.bvh"),)
 
@@ -58,8 +59,8 @@ def test_a_rate_that_a_bvh_states_wrongly_is_overruled_before(duet):
 def test_the_curves_of_an_fbx_are_sampled(recordings, how):
     pairs, _ = load(recordings / "cases", [["f5_keys_at_120.fbx", "f5_fewer_keys_states_30.fbx"]], **how)
     assert [(take.fps, take.frame_count) for take in pairs[0]] == [(30, 121)] * 2
-    agrees = np.abs((pairs[0][0].rot_local * pairs[0][1].rot_local).sum(-1))
-    assert agrees.min() > 1 - 1e-3
+    cosines = (pairs[0][0].rot_local * pairs[0][1].rot_local).sum(-1).abs()
+    assert cosines.min() > 1 - 1e-3
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -145,9 +146,9 @@ def test_one_encoder_asks_for_one_rest_pose_of_the_cases(recordings):
 
 @pytest.mark.parametrize(("degrees", "refused"), [(0, False), (25, False), (35, True), (180, True)])
 def test_rest_poses_differ_from_30_degrees_on(degrees, refused):
-    take, offsets = walk(), made_takes.skeleton().offsets.copy()
-    arm = made_takes.NAMES.index("LFore")
-    offsets[arm] = 28 * np.cos(np.radians(degrees)), -28 * np.sin(np.radians(degrees)), 0
+    take, offsets = walk(), made_takes.skeleton().offsets.clone()
+    arm, angle = made_takes.NAMES.index("LFore"), np.radians(degrees)
+    offsets[arm] = torch.tensor((28 * np.cos(angle), -28 * np.sin(angle), 0))
     other = dataclasses.replace(take, skeleton=dataclasses.replace(take.skeleton, offsets=0.8 * offsets))
     if refused:
         with pytest.raises(InputError, match=rf"'LFore' points to .*{degrees} degrees apart \(1 of 17 bones"):

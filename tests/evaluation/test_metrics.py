@@ -57,10 +57,10 @@ def test_aligned_headings_are_the_best_there_are(up_axis):
     other = draw(40, 7, 3, seed=3)
     aligned = metrics.align_heading(other, recorded, up_axis)
     tried = [quaternion.rotate(turn_about(up_axis, angle), other) for angle in range(360)]
-    squares = torch.stack([(each - recorded).square().sum((1, 2)) for each in tried]).min(dim=0).values
-    found = (aligned - recorded).square().sum((1, 2))
-    assert (found <= squares + 1e-9).all()
-    assert (found > squares - 0.02).all()
+    squares = torch.stack([(turned - recorded).square().sum((1, 2)) for turned in tried]).min(dim=0).values
+    aligned_squares = (aligned - recorded).square().sum((1, 2))
+    assert (aligned_squares <= squares + 1e-9).all()
+    assert (aligned_squares > squares - 0.02).all()
     up = UP_AXES.index(up_axis)
     assert torch.equal(aligned[..., up], other[..., up])
 
@@ -70,9 +70,9 @@ def test_accelerations_are_those_of_a_parabola(fps):
     time = torch.arange(50, dtype=torch.float64) / fps
     falling = torch.stack((time, 3 - 490 * time.square(), 0 * time), dim=-1)[:, None]
     still = torch.ones(50, 1, 3, dtype=torch.float64)
-    found = metrics.accelerations(torch.cat((falling, still), dim=1), fps)
-    assert found.shape == (48, 2)
-    torch.testing.assert_close(found, torch.tensor([980.0, 0.0], dtype=torch.float64).expand(48, 2))
+    accelerations = metrics.accelerations(torch.cat((falling, still), dim=1), fps)
+    assert accelerations.shape == (48, 2)
+    torch.testing.assert_close(accelerations, torch.tensor([980.0, 0.0], dtype=torch.float64).expand(48, 2))
 
 
 def test_angular_speeds_and_their_mean():

@@ -33,7 +33,7 @@ def with_orders(take, orders):
     """Every joint turns through every attitude, in the given rotation orders."""
     count = take.skeleton.joint_count
     steps = torch.randn(take.frame_count, count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
-    rot_local = quaternion.from_euler(steps.cumsum(0) * 0.3, "XYZ").numpy()
+    rot_local = quaternion.from_euler(steps.cumsum(0) * 0.3, "XYZ")
     skeleton = dataclasses.replace(take.skeleton, rot_orders=list(itertools.islice(itertools.cycle(orders), count)))
     return dataclasses.replace(take, skeleton=skeleton, rot_local=rot_local)
 
@@ -56,27 +56,27 @@ def paths_from_root(names, parents):
     return paths
 
 
-def assert_read_alike(found, takes, unit_cm=1.0):
+def assert_read_alike(scene, takes, unit_cm=1.0):
     """ufbx finds the joints, frame rate, frame count, unit, and at every frame the positions of our takes."""
-    places = {path[1:]: i for i, path in enumerate(paths_from_root(found["names"], found["parents"]))}
+    places = {path[1:]: i for i, path in enumerate(paths_from_root(scene["names"], scene["parents"]))}
     assert len(places) == 1 + sum(take.skeleton.joint_count for take in takes)
-    assert found["bone"].sum() == len(places) - 1
-    assert found["fps"] == pytest.approx(takes[0].fps, rel=1e-3)
-    assert found["unit_m"] == pytest.approx(unit_cm / 100, rel=1e-9)
-    assert found["frame_count"] == max(take.frame_count for take in takes)
+    assert scene["bone"].sum() == len(places) - 1
+    assert scene["fps"] == pytest.approx(takes[0].fps, rel=1e-3)
+    assert scene["unit_m"] == pytest.approx(unit_cm / 100, rel=1e-9)
+    assert scene["frame_count"] == max(take.frame_count for take in takes)
     for take in takes:
         joints = [places[path] for path in paths_from_root(take.skeleton.joint_names, take.skeleton.parents)]
-        found_cm = found["positions"][: take.frame_count, joints] * unit_cm
+        scene_cm = scene["positions"][: take.frame_count, joints] * unit_cm
         height = kinematics.body_height(take)
-        np.testing.assert_allclose(found_cm, positions(take), atol=1e-4 * height)
+        np.testing.assert_allclose(scene_cm, positions(take), atol=1e-4 * height)
 
 
 def assert_same_take(again, take):
     assert again.skeleton.joint_names == take.skeleton.joint_names
-    assert list(again.skeleton.parents) == list(take.skeleton.parents)
+    assert again.skeleton.parents == take.skeleton.parents
     assert again.frame_count == take.frame_count
     assert again.fps == pytest.approx(take.fps, rel=1e-4)
-    height = max(np.ptp(kinematics.rest_pose(take.skeleton)), 1e-9)
+    height = max(np.ptp(kinematics.rest_pose(take.skeleton).numpy()), 1e-9)
     np.testing.assert_allclose(positions(again), positions(take), atol=1e-4 * height)
     np.testing.assert_allclose(again.skeleton.rest_offsets, take.skeleton.rest_offsets, atol=1e-6 * height)
 

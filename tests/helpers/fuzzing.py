@@ -346,7 +346,7 @@ def read(path, fps=None):
         if "more memory" in str(error) or "not foreseen" in str(error):
             return f"FAILED: {error}"
         return "refused" if str(path) in str(error) or path.name in str(error) else f"FAILED: nameless: {error}"
-    if not (np.isfinite(take.rot_local).all() and np.isfinite(take.root_pos).all() and take.fps > 0):
+    if not (take.rot_local.isfinite().all() and take.root_pos.isfinite().all() and take.fps > 0):
         return "FAILED: a Mocap that is not finite"
     return "mocap"
 

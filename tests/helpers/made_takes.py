@@ -38,11 +38,11 @@ NAMES = list(JOINTS)
 
 
 def skeleton():
-    offsets = np.array([offset for _, offset in JOINTS.values()], dtype=np.float64)
+    offsets = torch.tensor([offset for _, offset in JOINTS.values()], dtype=torch.float64)
     return Skeleton(
         name="Hips",
         joint_names=NAMES,
-        parents=np.array([-1 if parent is None else NAMES.index(parent) for parent, _ in JOINTS.values()]),
+        parents=[-1 if parent is None else NAMES.index(parent) for parent, _ in JOINTS.values()],
         offsets=offsets,
         rot_orders=["ZXY"] * len(NAMES),
         rest_offsets=offsets,
@@ -60,12 +60,12 @@ def made(turns, path=(0, 0), lift=0.0, on_the_floor=True, seconds=SECONDS):
     for name, turn in turns.items():
         for k, angle in enumerate(turn):
             angles[NAMES.index(name), k] += angle
-    rot_local = quaternion.from_euler(torch.from_numpy(np.radians(angles)).permute(2, 0, 1), "ZXY").numpy()
-    root_pos = np.zeros((len(time), 3))
+    rot_local = quaternion.from_euler(torch.from_numpy(np.radians(angles)).permute(2, 0, 1), "ZXY")
+    root_pos = torch.zeros(len(time), 3, dtype=torch.float64)
     body = Mocap(skeleton(), rot_local, root_pos, float(FPS), "Y", "made.bvh")
     if on_the_floor:
-        lowest = kinematics.forward_kinematics(rot_local, root_pos, body.skeleton)[..., 1].min(dim=1).values.numpy()
-        root_pos[:, 0], root_pos[:, 1], root_pos[:, 2] = path[0], lift - lowest, path[1]
+        root_pos[:, 1] = torch.as_tensor(lift) - kinematics.positions_of(body)[..., 1].amin(dim=1)
+        root_pos[:, 0], root_pos[:, 2] = map(torch.as_tensor, path)
     return body
 
 
@@ -128,7 +128,7 @@ def bone_aligned(take):
     With A the turn of each joint's new axes in its old ones, offsets become A_parent⁻¹·offset and local rotations
     A_parent⁻¹·rotation·A.
     """
-    offsets, parents = torch.from_numpy(take.skeleton.offsets), take.skeleton.parents
+    offsets, parents = take.skeleton.offsets, take.skeleton.parents
     turns = torch.zeros(len(parents), 4, dtype=torch.float64)
     turns[:, 0] = 1
     for joint in reversed(range(1, len(parents))):
@@ -138,9 +138,9 @@ def bone_aligned(take):
         turns[parents[joint]] = quaternion.normalise(turn)
     above = quaternion.inv(turns[parents])
     above[0] = torch.tensor([1.0, 0, 0, 0])
-    new = quaternion.rotate(above, offsets).numpy()
-    rotations = quaternion.mul(quaternion.mul(above, torch.from_numpy(take.rot_local)), turns).numpy()
-    body = dataclasses.replace(take.skeleton, offsets=new, rest_offsets=new)
+    offsets = quaternion.rotate(above, offsets)
+    rotations = quaternion.mul(quaternion.mul(above, take.rot_local), turns)
+    body = dataclasses.replace(take.skeleton, offsets=offsets, rest_offsets=offsets)
     return dataclasses.replace(take, skeleton=body, rot_local=rotations)
 
 
@@ -150,25 +150,24 @@ UPRIGHT = {"X": (0, 0, -90), "Y": (0, 0, 0), "Z": (90, 0, 0), "-X": (0, 0, 90), 
 def turned(take, up_axis, rest_too=True):
     """A take with Y up turned so that another axis is up; its rest pose turns with it or stays as it is."""
     turn = quaternion.from_euler(torch.deg2rad(torch.tensor(UPRIGHT[up_axis], dtype=torch.float64)), "XYZ")
-    root_pos = quaternion.rotate(turn, torch.from_numpy(take.root_pos)).numpy()
-    rotations, body = torch.from_numpy(take.rot_local).clone(), take.skeleton
+    root_pos = quaternion.rotate(turn, take.root_pos)
+    rotations, body = take.rot_local.clone(), take.skeleton
     if rest_too:  # turn·rotation·turn⁻¹ of every joint, and turned offsets
         rotations = quaternion.mul(quaternion.mul(turn, rotations), quaternion.inv(turn))
-        offsets = quaternion.rotate(turn, torch.from_numpy(body.offsets)).numpy()
+        offsets = quaternion.rotate(turn, body.offsets)
         body = dataclasses.replace(body, offsets=offsets, rest_offsets=offsets)
     else:
         rotations[:, 0] = quaternion.mul(turn, rotations[:, 0])
-    rotations = rotations.numpy()
     return dataclasses.replace(take, skeleton=body, rot_local=rotations, root_pos=root_pos, up_axis=up_axis)
 
 
 def body_of(joints, frames, fps):
     """A take of so many joints, two below every other, that turn at random."""
     random = np.random.default_rng(3)
-    parents = np.array([-1, *(np.arange(joints - 1) // 2)])
-    offsets = random.uniform(-9, 9, (joints, 3))
+    parents = [-1, *(joint // 2 for joint in range(joints - 1))]
+    offsets = torch.from_numpy(random.uniform(-9, 9, (joints, 3)))
     names = [f"joint {joint}" for joint in range(joints)]
     skeleton = Skeleton("body", names, parents, offsets, ["ZXY"] * joints, offsets)
-    rot_local = random.normal(size=(frames, joints, 4))
-    rot_local /= np.linalg.norm(rot_local, axis=-1, keepdims=True)
-    return Mocap(skeleton, rot_local, random.uniform(-300, 300, (frames, 3)), fps, "Y", "body")
+    rot_local = quaternion.normalise(torch.from_numpy(random.normal(size=(frames, joints, 4))))
+    root_pos = torch.from_numpy(random.uniform(-300, 300, (frames, 3)))
+    return Mocap(skeleton, rot_local, root_pos, fps, "Y", "body")

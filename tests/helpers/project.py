@@ -11,6 +11,7 @@ from common.motion import kinematics
 from common.runtime import errors
 
 import numpy as np
+import torch
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -174,7 +175,7 @@ def positions(take):
 
 
 def with_rotations(take, rot_local):
-    return dataclasses.replace(take, rot_local=np.ascontiguousarray(rot_local))
+    return dataclasses.replace(take, rot_local=torch.as_tensor(rot_local))
 
 
 def at_rest(body):

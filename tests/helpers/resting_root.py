@@ -25,10 +25,8 @@ def turned(take, up):
 def with_turned_root(take):
     """The same movement below a root that is turned by 90 degrees, as exports from programs with another up axis."""
     turn = torch.tensor([np.sqrt(0.5), np.sqrt(0.5), 0, 0])
-    rot_local, offsets = torch.tensor(take.rot_local), np.array(take.skeleton.offsets)
+    rot_local, offsets = take.rot_local.clone(), take.skeleton.offsets.clone()
     rot_local[:, 1] = quaternion.mul(quaternion.inv(turn), rot_local[:, 1])
     rot_local[:, 0] = turn
-    offsets[:, 1] = quaternion.rotate(quaternion.inv(turn), torch.from_numpy(offsets[:, 1]))
-    return dataclasses.replace(
-        take, skeleton=dataclasses.replace(take.skeleton, offsets=offsets), rot_local=rot_local.numpy()
-    )
+    offsets[:, 1] = quaternion.rotate(quaternion.inv(turn), offsets[:, 1])
+    return dataclasses.replace(take, skeleton=dataclasses.replace(take.skeleton, offsets=offsets), rot_local=rot_local)

@@ -56,14 +56,14 @@ def take_of(names, frame_count=6):
     random = np.random.default_rng(8)
     count = len(names)
     angles = torch.from_numpy(random.uniform(-1, 1, (frame_count, count, 3)))
-    offsets = random.uniform(5, 10, (count, 3))
+    offsets = torch.from_numpy(random.uniform(5, 10, (count, 3)))
     skeleton = Skeleton(
         name=names[0],
         joint_names=names,
-        parents=np.array([-1, *(joint - 2 + joint % 2 for joint in range(1, count))]),
+        parents=[-1, *(joint - 2 + joint % 2 for joint in range(1, count))],
         offsets=offsets,
         rot_orders=["ZXY"] * count,
         rest_offsets=offsets,
     )
-    rot_local = quaternion.from_euler(angles, "ZXY").numpy()
-    return Mocap(skeleton, rot_local, random.uniform(-50, 50, (frame_count, 3)), 50.0, "Y", "made")
+    root_pos = torch.from_numpy(random.uniform(-50, 50, (frame_count, 3)))
+    return Mocap(skeleton, quaternion.from_euler(angles, "ZXY"), root_pos, 50.0, "Y", "made")

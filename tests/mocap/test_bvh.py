@@ -37,9 +37,9 @@ def load_text(tmp_path, text):
 def assert_same_motion(take, other):
     """Equal names, hierarchy, frame rate, and joint positions to 1e-4 of the body's size."""
     assert take.skeleton.joint_names == other.skeleton.joint_names
-    assert list(take.skeleton.parents) == list(other.skeleton.parents)
+    assert take.skeleton.parents == other.skeleton.parents
     assert take.fps == pytest.approx(other.fps, rel=1e-6)
-    size = max(np.ptp(kinematics.rest_pose(take.skeleton)), 1e-9)
+    size = max(np.ptp(kinematics.rest_pose(take.skeleton).numpy()), 1e-9)
     np.testing.assert_allclose(positions(take), positions(other), atol=1e-4 * size)
 
 
@@ -97,7 +97,7 @@ def test_end_sites_are_named_joints_without_rotation(duet):
         *("Hips", "Spine", "LeftArm", "LeftArm_Nub", "RightArm", "RightArm_Nub", "Head", "Head_Nub"),
         *("LeftLeg", "LeftLeg_Nub", "RightLeg", "RightLeg_Nub"),
     ]
-    assert (take.rot_local[:, take.skeleton.is_end_site] == [1, 0, 0, 0]).all()
+    assert (take.rot_local[:, take.skeleton.is_end_site] == torch.eye(4)[0]).all()
 
 
 def test_signs_are_those_of_the_half_angle_product(tmp_path):
@@ -269,7 +269,7 @@ def test_position_channels_replace_offsets_wherever_they_are(tmp_path):
     np.testing.assert_allclose(positions(take), plain_bvh.joint_positions((tmp_path / "take.bvh").read_text())[1])
     assert list(take.skeleton.moving_joints(at_least=1)) == ["Spine"]
     np.testing.assert_allclose(take.skeleton.offsets[:, 1, 1], values[:, 7], atol=1e-6)
-    assert (take.skeleton.rest_offsets[1] == [0, 25, 0]).all()
+    assert take.skeleton.rest_offsets[1].tolist() == [0, 25, 0]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -382,8 +382,8 @@ def test_every_rotation_order_survives_writing(tmp_path, order):
     write_body(tmp_path / "take.bvh", 60, body=body)
     take = bvh.load_bvh(tmp_path / "take.bvh")
     turning = torch.randn(60, 12, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(5)).cumsum(0) * 0.3
-    rot_local = quaternion.from_euler(turning, "XYZ").numpy()  # goes through every attitude
-    rot_local[:, take.skeleton.is_end_site] = (1, 0, 0, 0)
+    rot_local = quaternion.from_euler(turning, "XYZ")  # goes through every attitude
+    rot_local[:, take.skeleton.is_end_site] = torch.eye(4, dtype=torch.float64)[0]
     take = with_rotations(take, rot_local)
     bvh.save_bvh(take, tmp_path / "again.bvh")
     again = bvh.load_bvh(tmp_path / "again.bvh")
@@ -403,8 +403,8 @@ def test_a_joint_gets_a_channel_that_its_new_motion_needs(tmp_path):
     take = bvh.load_bvh(tmp_path / "take.bvh")
     bvh.save_bvh(take, tmp_path / "same.bvh")
     assert bvh.load_bvh(tmp_path / "same.bvh").skeleton.channels[2] == ("Yrotation",)
-    rot_local = take.rot_local.copy()
-    rot_local[:, 2] = quaternion.from_euler(torch.full((10, 3), 0.3, dtype=torch.float64), "ZXY").numpy()
+    rot_local = take.rot_local.clone()
+    rot_local[:, 2] = quaternion.from_euler(torch.full((10, 3), 0.3, dtype=torch.float64), "ZXY")
     bvh.save_bvh(with_rotations(take, rot_local), tmp_path / "more.bvh")
     assert_same_motion(bvh.load_bvh(tmp_path / "more.bvh"), with_rotations(take, rot_local))
 

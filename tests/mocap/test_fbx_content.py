@@ -30,9 +30,9 @@ def test_key_times_are_exact(body, tmp_path, rate):
         assert all(abs(time - key) <= Fraction(1, 2) for time, key in zip(times, exact, strict=True))
         assert len(curve.one("KeyValueFloat").values[0]) == curve.one("KeyAttrRefCount").values[0].sum() == 40
     last = round(exact[-1])
-    found = root.one("GlobalSettings").properties()
-    assert (found["TimeSpanStart"], found["TimeSpanStop"]) == ([0], [last])
-    assert found["CustomFrameRate"] == [float(rate) if RATES[rate] == 14 else -1]
+    settings = root.one("GlobalSettings").properties()
+    assert (settings["TimeSpanStart"], settings["TimeSpanStop"]) == ([0], [last])
+    assert settings["CustomFrameRate"] == [float(rate) if RATES[rate] == 14 else -1]
     stack = root.one("Objects").one("AnimationStack").properties()
     assert stack["LocalStart"] == stack["ReferenceStart"] == [0]
     assert stack["LocalStop"] == stack["ReferenceStop"] == [last]
@@ -93,32 +93,32 @@ def test_what_the_file_said_of_its_joints_is_said_again(body, tmp_path):
     models = root.one("Objects").all("Model")
     numbers = {"ZYX": 0, "YZX": 1, "XZY": 2, "ZXY": 3, "YXZ": 4, "XYZ": 5}
     for joint, model in enumerate(models):
-        found = model.properties()
+        properties = model.properties()
         assert model.values[2] == kinds[joint]
-        assert found["RotationOrder"] == [numbers[take.skeleton.rot_orders[joint]]]
-        assert found["RotationActive"] == [1]
-        assert found["InheritType"] == [joint % 3]
-        np.testing.assert_array_equal(found["PreRotation"], extra["pre_rotation"][joint])
-        np.testing.assert_array_equal(found["PostRotation"], extra["post_rotation"][joint])
-        np.testing.assert_allclose(found["Lcl Translation"], body.skeleton.rest_offsets[joint] / 2.54)
+        assert properties["RotationOrder"] == [numbers[take.skeleton.rot_orders[joint]]]
+        assert properties["RotationActive"] == [1]
+        assert properties["InheritType"] == [joint % 3]
+        np.testing.assert_array_equal(properties["PreRotation"], extra["pre_rotation"][joint])
+        np.testing.assert_array_equal(properties["PostRotation"], extra["post_rotation"][joint])
+        np.testing.assert_allclose(properties["Lcl Translation"], body.skeleton.rest_offsets[joint] / 2.54)
     assert root.one("Takes").one("Current").values == ["Dance 2"]
     assert settings(tmp_path / "take.fbx")["UnitScaleFactor"] == [2.54]
 
 
 def test_templates_are_those_of_the_sdk(recordings, body, tmp_path):
-    """Row by row, with a file that Autodesk's SDK has written; which also tries the judge."""
+    """Row by row, with a file that Autodesk's SDK has written; which also tests the reference reader."""
     save_fbx(body, tmp_path / "take.fbx")
     ours = templates(tree(tmp_path / "take.fbx"))
-    theirs = templates(tree(recordings / "fbx" / "ufbx_maya_game_sausage_7500_binary_combined.fbx"))
+    of_the_sdk = templates(tree(recordings / "fbx" / "ufbx_maya_game_sausage_7500_binary_combined.fbx"))
     assert set(ours) == {"FbxNode", "FbxSkeleton", "FbxAnimStack", "FbxAnimLayer", "FbxAnimCurveNode"}
-    assert ours == {name: theirs[name] for name in ours}
+    assert ours == {name: of_the_sdk[name] for name in ours}
 
 
 def templates(root):
-    found = [
+    written = [
         template for kind in root.one("Definitions").all("ObjectType") for template in kind.all("PropertyTemplate")
     ]
-    return {t.values[0]: [row.values for row in t.one("Properties70").children] for t in found}
+    return {t.values[0]: [row.values for row in t.one("Properties70").children] for t in written}
 
 
 def test_angles_never_jump(body, tmp_path):

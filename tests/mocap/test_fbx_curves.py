@@ -104,12 +104,12 @@ def test_the_mixed_lists_of_version_6(tmp_path):
     items = [0, 1.0, "U", "s", 2, -1, "n", 1 * SECOND, 2.0, "U", "b", 0, 3, "a", 0.5, 0.25, 2 * SECOND, 5, "L"]
     items += [3 * SECOND, 4, "C", "n", 4 * SECOND, 7, "U", "a", "n", 5 * SECOND, 0.5, "U", "t", 0.1, 0.2, 0.3, "n"]
     node_ = container.Node("Channel", ["X"], [container.Node("Key", items, []), container.Node("KeyCount", [6], [])])
-    found = key_list.from_list(node_, SECOND)
-    np.testing.assert_array_equal(found.times, np.arange(6) * SECOND)
-    np.testing.assert_array_equal(found.values, [1, 2, 5, 4, 7, 0.5])
-    np.testing.assert_array_equal(found.slopes, [[2, -1], [0, 3], [0, 0], [0, 0], [0, 0], [0.1, 0.2]])
-    np.testing.assert_allclose(found.weights[1] / 9999, [0.5, 0.25])
-    assert [int(flags) & 0xF for flags in found.flags] == [8, 8, 4, 2, 8, 8]
+    keys = key_list.from_list(node_, SECOND)
+    np.testing.assert_array_equal(keys.times, np.arange(6) * SECOND)
+    np.testing.assert_array_equal(keys.values, [1, 2, 5, 4, 7, 0.5])
+    np.testing.assert_array_equal(keys.slopes, [[2, -1], [0, 3], [0, 0], [0, 0], [0, 0], [0.1, 0.2]])
+    np.testing.assert_allclose(keys.weights[1] / 9999, [0.5, 0.25])
+    assert [int(flags) & 0xF for flags in keys.flags] == [8, 8, 4, 2, 8, 8]
     node_.children[1].values = [7]
     with pytest.raises(container.DamagedError, match="7 keys and has 6"):
         key_list.from_list(node_, SECOND)

@@ -48,9 +48,9 @@ def test_long_key_lists_are_read_as_short_ones(items):
     expected = read_list(*items)
     text = "\n  ,".join(",".join(map(str, items[i : i + 11])) for i in range(0, len(items), 11))
     for packed in (TextArray(text, len(items), {}), packed_list(items), packed_list(items, ">")):
-        found = read_list(packed)
+        curve = read_list(packed)
         for name in ("times", "values", "flags", "slopes", "weights", "bias"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+            np.testing.assert_array_equal(getattr(curve, name), getattr(expected, name), err_msg=name)
 
 
 def test_a_layout_that_repeats_and_then_does_not():
@@ -66,9 +66,9 @@ def test_long_lists_stay_packed_until_they_are_asked_for():
     root = container.parse_binary(fbx_bytes.to_bytes(container.Node("", [], [record]), 6100))[1]
     assert [type(value) for value in root.child("Key").values] == [container.PackedList]
     text = "Key: " + ",".join(map(str, REGULAR)) + "\n\tColor: 1,1,1\n"
-    found = parse.parse_ascii(text)
-    assert [type(value) for value in found.child("Key").values] == [TextArray]
-    assert found.child("Color").values == [1, 1, 1]
+    root = parse.parse_ascii(text)
+    assert [type(value) for value in root.child("Key").values] == [TextArray]
+    assert root.child("Color").values == [1, 1, 1]
 
 
 @pytest.mark.parametrize("damage", ["0,1,LL", "0,1,-L", "0,1,L-", "0,1,L5", "0,1,1 L", "0,1,nan", "0,1,e5"])
@@ -111,7 +111,7 @@ def test_curves_that_share_arrays_share_what_is_made_of_them():
     assert store.left == left
     for name in ("times", "values", "flags", "slopes", "weights", "bias", "row_ends"):
         assert np.shares_memory(getattr(first, name), getattr(second, name)), name
-    unpacked = [np.shares_memory(first.slopes, array) for array in store.known.values()]
+    unpacked = [np.shares_memory(first.slopes, array) for array in store.cache.values()]
     assert any(unpacked)  # nor is it a copy of the file's array
 
 
@@ -123,14 +123,14 @@ def test_key_arrays_of_small_numbers_are_refused():
 
 
 class Counted(dict):
-    looks = 0
+    lookups = 0
 
     def get(self, *key):
-        self.looks += 1
+        self.lookups += 1
         return super().get(*key)
 
     def items(self):
-        self.looks += 1
+        self.lookups += 1
         return super().items()
 
 
@@ -141,7 +141,7 @@ def test_each_layer_is_looked_through_once():
     for place in range(20):
         assert stack.curves(place) == []
     assert stack.channels == {7: {"Lcl Rotation": [(3, layers[3], channel)]}}
-    assert [part.channels.looks for part in layers] == [1] * 5
+    assert [part.channels.lookups for part in layers] == [1] * 5
 
 
 def test_what_is_connected_twice_counts_once(tmp_path):
@@ -187,8 +187,8 @@ def body_scene(joints, key_count, seconds, file_size, weighted=0, layers=1):
     return scene.Scene(7400, nodes, {"TimeMode": [1]}, [stack], SECOND, file_size)
 
 
-def frame_count(found):
-    return len(timing.frame_clock("x.fbx", found, found.stacks[0], range(len(found.nodes)))[0].ticks)
+def frame_count(scene):
+    return len(timing.frame_clock("x.fbx", scene, scene.stacks[0], range(len(scene.nodes)))[0].ticks)
 
 
 def test_ten_minutes_with_a_key_a_second_are_read():

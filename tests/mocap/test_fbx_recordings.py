@@ -61,15 +61,15 @@ def test_every_node_stands_where_an_independent_reader_has_it(recordings, name):
 def test_scales_are_inherited_as_the_file_says(recordings, name):
     scene = parse.read_scene(recordings / "fbx" / f"{name}.fbx")
     worlds = evaluate.world_transforms(scene, None, None)
-    found = {node.name: world.position[0] for node, world in zip(scene.nodes, worlds, strict=True)}
+    positions_by_name = {node.name: world.position[0] for node, world in zip(scene.nodes, worlds, strict=True)}
     for node_name, expected in SCALED[name].items():
-        np.testing.assert_allclose(found[node_name], expected, atol=1e-4)
+        np.testing.assert_allclose(positions_by_name[node_name], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", SWITCHED_OFF)
 def test_rotation_settings_that_are_switched_off_do_nothing(recordings, name):
     scene = parse.read_scene(recordings / "fbx" / f"{name}.fbx")
-    seen = 0
+    count = 0
     for place, node_ in enumerate(scene.nodes):
         if node_.number("RotationActive", 0) and not node_.number("RotationSpaceForLimitOnly", 0):
             continue
@@ -77,8 +77,8 @@ def test_rotation_settings_that_are_switched_off_do_nothing(recordings, name):
         angles = node_.vector("Lcl Rotation", (0, 0, 0))
         expected = Rotation.from_euler("xyz", angles, degrees=True).as_quat(scalar_first=True)
         assert abs(turn @ expected) == pytest.approx(1, abs=1e-9)
-        seen += 1
-    assert seen
+        count += 1
+    assert count
 
 
 SKELETONS = {
@@ -112,15 +112,15 @@ def test_the_same_walk_as_bvh_and_fbx(recordings, capsys):
     walk = fbx.load_fbx(recordings / "fbx" / "motionbuilder_walk01_fbx_twin.fbx")
     assert "keys come at 60" in capsys.readouterr().out
     other = bvh.load_bvh(recordings / "bvh" / "motionbuilder_walk01_3digit_exponent.bvh")
-    assert list(walk.skeleton.parents) == list(other.skeleton.parents)
+    assert walk.skeleton.parents == other.skeleton.parents
     for name, same, end in zip(
         walk.skeleton.joint_names, other.skeleton.joint_names, other.skeleton.is_end_site, strict=True
     ):
         assert name == same or end  # BVH leaves the ends without names
     assert (walk.fps, round(other.fps)) == (60, 24)
-    ours, theirs = positions(walk)[::5], positions(other)[::2]  # both every 1/12 s
-    assert len(ours) == len(theirs)
-    np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.ptp(theirs[0], axis=0).max())
+    fbx_positions, bvh_positions = positions(walk)[::5], positions(other)[::2]  # both every 1/12 s
+    assert len(fbx_positions) == len(bvh_positions)
+    np.testing.assert_allclose(fbx_positions, bvh_positions, atol=1e-5 * np.ptp(bvh_positions[0], axis=0).max())
 
 
 @pytest.mark.parametrize("name", ["node_cycle_fail_7700_ascii", "truncated_quot_fail_7500_ascii"])
@@ -151,8 +151,8 @@ def test_the_bundled_duet_is_the_same_tree_in_records_of_32_and_64_bits(version)
 
 def assert_same_tree(path, version):
     root = container.parse_binary(path.read_bytes())[1]
-    found, again = container.parse_binary(fbx_bytes.to_bytes(root, version))
-    assert found == version
+    read_version, again = container.parse_binary(fbx_bytes.to_bytes(root, version))
+    assert read_version == version
     for node_, other in zip(fbx_bytes.walk(root), fbx_bytes.walk(again), strict=True):
         assert (node_.name, len(node_.values)) == (other.name, len(other.values))
         for value, same in zip(node_.values, other.values, strict=True):

@@ -52,9 +52,9 @@ def test_where_a_wrapped_list_ends(count):
     listed = ",".join(map(str, numbers))
     for after in ("\nOther: 5", ",\nOther: 5", "\nO: 5", " ; remark\nOther: 5", "\n\n Other_2: 5", "\nOther: {\n}"):
         root = text_encoding.parse_ascii(f"Name: {listed}{after}\n")
-        found = root.children[0].values
-        found = found[0].unpack().tolist() if hasattr(found[0], "unpack") else found
-        assert found == numbers, after
+        values = root.children[0].values
+        values = values[0].unpack().tolist() if hasattr(values[0], "unpack") else values
+        assert values == numbers, after
         assert len(root.children) == 2 and root.children[1].values == ([5] if "5" in after else [])
 
 

@@ -185,14 +185,14 @@ def test_between_keys_whose_angles_wrap_a_joint_turns_the_short_way(tmp_path, or
     take = load_mocap(tmp_path / "made.fbx", fps=fps)
     pre = Rotation.from_euler("xyz", (10, 20, 30), degrees=True)
     expected = pre * Slerp(times, turns)(np.minimum(np.arange(take.frame_count) / fps, 4))
-    found = Rotation.from_quat(take.rot_local[:, 0], scalar_first=True)
-    assert np.degrees((found.inv() * expected).magnitude()).max() < 0.5
+    rotations = Rotation.from_quat(take.rot_local[:, 0], scalar_first=True)
+    assert np.degrees((rotations.inv() * expected).magnitude()).max() < 0.5
 
 
 def test_steps_and_slow_turns_between_keys_stay_as_they_are(tmp_path):
     stepped = {("a", "R", axis): curve([0, 0.05, 0.1], [0, 170, -170], flags=0x2) for axis in "XYZ"}
     take = read(tmp_path, [node("a")], {"t": [layer(stepped)]}, TimeMode=12)
-    np.testing.assert_array_equal(take.rot_local[1:50], np.broadcast_to(take.rot_local[0], (49, 1, 4)))
+    np.testing.assert_array_equal(take.rot_local[1:50], take.rot_local[0].expand(49, 1, 4))
     whole = {("a", "R", axis): curve([0, 2], [0, 720 if axis == "Z" else 0]) for axis in "XYZ"}
     take = read(tmp_path, [node("a")], {"t": [layer(whole)]}, TimeMode=6)
     np.testing.assert_allclose(take.rot_local[15, 0], [0, 0, 0, 1], atol=1e-6)  # half a second, half a turn

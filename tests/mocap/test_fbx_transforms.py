@@ -25,11 +25,11 @@ def test_signs_are_those_of_the_half_angle_product(tmp_path):
     take = read(tmp_path, nodes, {"t": [layer(curves)]}, {"t": (0, 1)}, TimeMode=11)
     angle = np.linspace(10, 710, 25)
     # FBX's ZXY is R = Ry·Rx·Rz
-    own = torch.from_numpy(half_angles(np.stack([angle] * 3, axis=1), "YXZ"))
+    joint_turn = torch.from_numpy(half_angles(np.stack([angle] * 3, axis=1), "YXZ"))
     above, pre, post = (
         torch.from_numpy(half_angles([a], axis)) for a, axis in ((370.0, "Y"), (200.0, "X"), (300.0, "Z"))
     )
-    expected = quaternion.mul(quaternion.mul(quaternion.mul(above, pre), own), quaternion.inv(post)).numpy()
+    expected = quaternion.mul(quaternion.mul(quaternion.mul(above, pre), joint_turn), quaternion.inv(post)).numpy()
     np.testing.assert_allclose(take.rot_local[:, 0], expected, atol=1e-6)
     assert take.rot_local[-1, 1, 0] == pytest.approx(np.cos(np.radians(185)))
     assert take.skeleton.rot_orders == ["YXZ", "ZYX"]
@@ -71,14 +71,14 @@ def test_pivots_scales_and_folded_nodes_multiply_as_matrices(tmp_path, inherit, 
 
 def matrix_positions(nodes, curves, time, inherit):
     """World positions of a chain, by 4 x 4 matrices after Autodesk's "Computing transformation matrices"."""
-    found, parent, parent_turn, parent_scale = [], np.eye(4), np.eye(3), np.eye(3)
+    world_positions, parent, parent_turn, parent_scale = [], np.eye(4), np.eye(3), np.eye(3)
     for item in nodes:
         properties = item["properties"]
         angles = [np.interp(time, [0, 1], curves[item["name"], "R", axis]["values"]) for axis in "XYZ"]
         order = ["xyz", "xzy", "yzx", "yxz", "zxy", "zyx"][properties["RotationOrder"]]
-        own = Rotation.from_euler(order, [angles["xyz".index(axis)] for axis in order], degrees=True).as_matrix()
+        joint_turn = Rotation.from_euler(order, [angles["xyz".index(axis)] for axis in order], degrees=True).as_matrix()
         pre, post = (turned(*properties[name]).as_matrix() for name in ("PreRotation", "PostRotation"))
-        turn, scale = pre @ own @ post.T, np.diag(properties["Lcl_Scaling"])
+        turn, scale = pre @ joint_turn @ post.T, np.diag(properties["Lcl_Scaling"])
         moves = {name: shift(value) for name, value in properties.items() if "Pivot" in name or "Offset" in name}
         local = shift(properties["Lcl_Translation"]) @ moves["RotationOffset"] @ moves["RotationPivot"]
         local = local @ affine(turn) @ np.linalg.inv(moves["RotationPivot"]) @ moves["ScalingOffset"]
@@ -90,8 +90,8 @@ def matrix_positions(nodes, curves, time, inherit):
         position = (parent @ local)[:3, 3]
         parent, parent_turn, parent_scale = affine(linear), parent_turn @ turn, scale
         parent[:3, 3] = position
-        found.append(position)
-    return found
+        world_positions.append(position)
+    return world_positions
 
 
 def shift(vector):
@@ -138,6 +138,6 @@ def test_mirrored_bodies_stand_where_an_independent_reader_has_them(ufbx, tmp_pa
         item["properties"] = {"InheritType": 1, "Lcl_Translation": (3, 20, 5)} | item["properties"]
     curves = swaying(30, 20) | swaying(30, 20, "b")
     take = read(tmp_path, nodes, {"t": [layer(curves)]}, {"t": (0, 19 / 30)}, TimeMode=6)
-    found = ufbx(tmp_path / "made.fbx")
-    joints = [list(found["names"]).index(name) for name in take.skeleton.joint_names]
-    np.testing.assert_allclose(positions(take), found["positions"][:, joints], atol=1e-3)
+    scene = ufbx(tmp_path / "made.fbx")
+    joints = [list(scene["names"]).index(name) for name in take.skeleton.joint_names]
+    np.testing.assert_allclose(positions(take), scene["positions"][:, joints], atol=1e-3)

@@ -20,8 +20,8 @@ from helpers.fbx_takes import (
 )
 from helpers.project import PROJECT
 
-import numpy as np
 import pytest
+import torch
 
 
 @pytest.mark.parametrize("order", [*ORDERS, "mixed"])
@@ -38,9 +38,9 @@ def test_every_rotation_order(ufbx, body, tmp_path, order, extra):
 def test_units_and_axes(ufbx, body, tmp_path, unit_cm, up_axis, right_up_front):
     take = as_if_from_fbx(body, unit_cm, up_axis)
     save_fbx(take, tmp_path / "take.fbx")
-    found = ufbx(tmp_path / "take.fbx")
-    assert_read_alike(found, [take], unit_cm)
-    assert "".join(found["axes"]) == right_up_front  # 0 to 5: +X −X +Y −Y +Z −Z
+    scene = ufbx(tmp_path / "take.fbx")
+    assert_read_alike(scene, [take], unit_cm)
+    assert "".join(scene["axes"]) == right_up_front  # 0 to 5: +X −X +Y −Y +Z −Z
 
 
 def test_takes_without_a_unit_go_out_in_centimetres(ufbx, body, tmp_path):
@@ -77,19 +77,19 @@ def test_skeletons_of_one_file_must_fit(body, tmp_path):
 def test_frame_rates(ufbx, body, tmp_path, rate):
     take = dataclasses.replace(body, fps=float(rate))
     save_fbx(take, tmp_path / "take.fbx")
-    found = ufbx(tmp_path / "take.fbx")
-    assert found["fps"] == pytest.approx(float(rate), rel=2e-6)
-    assert_read_alike(found, [take])
+    scene = ufbx(tmp_path / "take.fbx")
+    assert scene["fps"] == pytest.approx(float(rate), rel=2e-6)
+    assert_read_alike(scene, [take])
     assert settings(tmp_path / "take.fbx")["TimeMode"] == [RATES[rate]]
 
 
 def test_inner_joints_that_move(ufbx, body, tmp_path):
-    offsets = np.broadcast_to(body.skeleton.offsets, (body.frame_count, 12, 3)).copy()
-    offsets[:, [1, 6]] += np.random.default_rng(3).normal(size=(body.frame_count, 2, 3)).cumsum(axis=0)
+    offsets = body.skeleton.offsets.repeat(body.frame_count, 1, 1)
+    offsets[:, [1, 6]] += torch.randn(body.frame_count, 2, 3, generator=torch.Generator().manual_seed(3)).cumsum(dim=0)
     take = dataclasses.replace(body, skeleton=dataclasses.replace(body.skeleton, offsets=offsets))
     save_fbx(take, tmp_path / "take.fbx")
     assert_read_alike(ufbx(tmp_path / "take.fbx"), [take])
-    offsets = body.skeleton.rest_offsets + np.array([0, 0.5, 0])  # still, but elsewhere than at rest
+    offsets = body.skeleton.rest_offsets + torch.tensor([0, 0.5, 0])  # still, but elsewhere than at rest
     take = dataclasses.replace(body, skeleton=dataclasses.replace(body.skeleton, offsets=offsets))
     save_fbx(take, tmp_path / "take.fbx")
     assert_read_alike(ufbx(tmp_path / "take.fbx"), [take])
@@ -128,18 +128,18 @@ def test_any_name(ufbx, body, tmp_path, name):
     names = [name if n == "Spine" else n for n in body.skeleton.joint_names]
     take = dataclasses.replace(body, skeleton=dataclasses.replace(body.skeleton, joint_names=names))
     save_fbx(as_if_from_fbx(take, take_name=name), tmp_path / "take.fbx")
-    found = ufbx(tmp_path / "take.fbx")
-    assert_read_alike(found, [take])
-    assert found["take"] == name
+    scene = ufbx(tmp_path / "take.fbx")
+    assert_read_alike(scene, [take])
+    assert scene["take"] == name
 
 
 def test_names_cannot_break_the_file(ufbx, body, tmp_path):
     names = [{"Spine": "a\0\1Model", "Head": "\ud800"}.get(name, name) for name in body.skeleton.joint_names]
     take = dataclasses.replace(body, skeleton=dataclasses.replace(body.skeleton, joint_names=names))
     save_fbx(take, tmp_path / "take.fbx")
-    found = ufbx(tmp_path / "take.fbx")
-    assert {"a_\1Model", "_"} <= set(found["names"])
-    assert len(found["names"]) == 13
+    scene = ufbx(tmp_path / "take.fbx")
+    assert {"a_\1Model", "_"} <= set(scene["names"])
+    assert len(scene["names"]) == 13
 
 
 def test_one_frame(ufbx, body, tmp_path):
@@ -197,9 +197,9 @@ def test_a_missing_folder_is_named(body, tmp_path):
 
 
 @pytest.mark.parametrize("call", [lambda path: sdk.load_fbx(path), lambda path: sdk.save_fbx([], path)])
-@pytest.mark.parametrize("found", [None, types.ModuleType("fbx")], ids=["no module", "another module of that name"])
-def test_without_the_sdk_it_is_said_what_to_do(tmp_path, monkeypatch, call, found):
-    monkeypatch.setitem(sys.modules, "fbx", found)  # None: as if it were not installed
+@pytest.mark.parametrize("module", [None, types.ModuleType("fbx")], ids=["no module", "another module of that name"])
+def test_without_the_sdk_it_is_said_what_to_do(tmp_path, monkeypatch, call, module):
+    monkeypatch.setitem(sys.modules, "fbx", module)  # None: as if it were not installed
     with pytest.raises(ImportError) as error:
         call(tmp_path / "take.fbx")
     for word in (platform.python_version(), sys.executable, "fbxsdkpy", 'fbx_backend = "builtin"'):

@@ -20,7 +20,7 @@ import pytest
 
 def assert_unharmed(again, take, names):
     assert again.skeleton.joint_names == names
-    assert list(again.skeleton.parents) == list(take.skeleton.parents)
+    assert again.skeleton.parents == take.skeleton.parents
     np.testing.assert_allclose(positions(again), positions(take), atol=1e-3)
 
 
@@ -50,8 +50,8 @@ def test_bvh_with_such_names_is_read_by_pybvh(tmp_path):
     bvh.save_bvh(take, tmp_path / "take.bvh")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = pybvh.read_bvh_file(str(tmp_path / "take.bvh"))
-    np.testing.assert_allclose(found.node_positions(), positions(take), atol=1e-3)
+        bvh_file = pybvh.read_bvh_file(str(tmp_path / "take.bvh"))
+    np.testing.assert_allclose(bvh_file.node_positions(), positions(take), atol=1e-3)
 
 
 def test_fbx_with_such_names_is_read_by_ufbx(ufbx, tmp_path):

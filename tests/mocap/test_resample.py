@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 def test_there_and_back_is_the_same_take(duet):
     take = dataclasses.replace(load_mocap(duet / "one.bvh"), fps=60.0)
-    flips = np.where(np.arange(100) % 7 < 3, -1.0, 1.0)[:, None, None]
+    flips = torch.where(torch.arange(100) % 7 < 3, -1.0, 1.0)[:, None, None]
     take = with_rotations(take, take.rot_local * flips)  # signs as Euler angles give them
     twice = resample(take, 120)
     assert (twice.fps, twice.frame_count) == (120, 199)
@@ -31,9 +31,8 @@ def test_there_and_back_is_the_same_take(duet):
 def test_rotations_are_those_of_scipys_slerp(body, frame_count):
     take = with_orders(body, ["ZXY"])
     count = min(frame_count, take.frame_count)
-    take = dataclasses.replace(
-        take, rot_local=take.rot_local[:count], root_pos=np.random.default_rng(1).normal(size=(count, 3)), fps=120.0
-    )
+    path = torch.randn(count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    take = dataclasses.replace(take, rot_local=take.rot_local[:count], root_pos=path, fps=120.0)
     slow = resample(take, 50)
     times = np.arange(count) / 120
     at = np.arange(slow.frame_count) / 50
@@ -64,8 +63,8 @@ def test_a_movement_stays_where_and_when_it_was(fps):
 
 def test_offsets_that_move_are_between_too():
     take = walk()
-    offsets = np.tile(take.skeleton.offsets, (take.frame_count, 1, 1))
-    offsets[:, 1, 0] = np.arange(take.frame_count)
+    offsets = take.skeleton.offsets.repeat(take.frame_count, 1, 1)
+    offsets[:, 1, 0] = torch.arange(take.frame_count)
     take = dataclasses.replace(take, skeleton=dataclasses.replace(take.skeleton, offsets=offsets))
     np.testing.assert_allclose(resample(take, 60).skeleton.offsets[:, 1, 0], np.arange(359) / 2)
 

@@ -32,9 +32,9 @@ def test_kinematics_reproduces_the_contract(contract):
 
 def test_kinematics_takes_any_leading_axes_and_offsets_per_pair(duet):
     take = load_mocap(duet / "one.bvh")
-    expected = positions(take) - take.root_pos[:, None]
-    rot_local = torch.from_numpy(take.rot_local).reshape(2, 5, 10, 12, 4)
-    offsets = torch.stack((torch.from_numpy(take.skeleton.offsets), 2 * torch.from_numpy(take.skeleton.offsets)))
+    expected = kinematics.positions_of(take) - take.root_pos[:, None]
+    rot_local = take.rot_local.reshape(2, 5, 10, 12, 4)
+    offsets = torch.stack((take.skeleton.offsets, 2 * take.skeleton.offsets))
     got = kinematics.joint_positions(rot_local, offsets[:, None, None], take.skeleton.parents)
     np.testing.assert_allclose(got[0].reshape(50, 12, 3), expected[:50], atol=1e-9)
     np.testing.assert_allclose(got[1].reshape(50, 12, 3), 2 * expected[50:], atol=1e-9)
@@ -78,7 +78,7 @@ def test_up_axis_of_real_files(recordings):
 
 def test_cut_keeps_signs_continuous_from_the_anchor(duet):
     take = load_mocap(duet / "one.bvh")
-    flips = np.where(np.arange(100) % 7 < 3, -1.0, 1.0)[:, None, None]
+    flips = torch.where(torch.arange(100) % 7 < 3, -1.0, 1.0)[:, None, None]
     take = dataclasses.replace(take, rot_local=take.rot_local * flips)
     part = cut(take, 5, 90)
     assert part.frame_count == 85
@@ -146,8 +146,8 @@ def test_the_scale_that_is_advised_is_the_one_that_helps(duet, capsys):
     ],
 )
 def test_a_path_may_end_in_a_skeleton(path, name, skeleton):
-    found, picked = split_skeleton(f"folder/{path}")
-    assert (found.name, picked) == (name, skeleton)
+    file, choice = split_skeleton(f"folder/{path}")
+    assert (file.name, choice) == (name, skeleton)
 
 
 def test_a_name_without_an_ending_is_answered_with_the_files_that_have_one(duet):

@@ -45,10 +45,10 @@ def frames(take, start, end):
 def turned_about_up(take, angle):
     """The whole take turned in the room, about the Y axis."""
     turn = quaternion.from_euler(torch.tensor([angle], dtype=torch.float64), "Y")
-    rot_local = torch.tensor(take.rot_local)
+    rot_local = take.rot_local.clone()
     rot_local[:, 0] = quaternion.mul(turn, rot_local[:, 0])
-    root_pos = quaternion.rotate(turn, torch.tensor(take.root_pos))
-    return dataclasses.replace(take, rot_local=rot_local.numpy(), root_pos=root_pos.numpy())
+    root_pos = quaternion.rotate(turn, take.root_pos)
+    return dataclasses.replace(take, rot_local=rot_local, root_pos=root_pos)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -74,12 +74,12 @@ def test_dancer_2_stands_to_the_side_that_the_bearing_says(bundled):
     first = bundled.pairs[0][0]
     front = partner_path.mean_place(bundled.pairs, bundled.ranges).front
     hips = kinematics.hips(first.skeleton)
-    world = kinematics.world_rotation(torch.tensor(first.rot_local), first.skeleton.parents, hips)
+    world = kinematics.world_rotation(first.rot_local, first.skeleton.parents, hips)
     ahead = facing.headings(world, front, "Y").numpy()
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     left = np.cross([0, 1, 0], ahead)
     for way, bearing, words in ((ahead, 0, "straight ahead"), (left, math.pi / 2, "90° to the left")):
-        beside = dataclasses.replace(first, root_pos=first.root_pos + 120 * way)
+        beside = dataclasses.replace(first, root_pos=first.root_pos + 120 * torch.from_numpy(way))
         place = partner_path.mean_place([(first, beside)], bundled.ranges)
         assert (place.distance, place.bearing) == pytest.approx((120, bearing), abs=1e-3)
         assert str(place) == f"120 cm away, {words}"
@@ -109,7 +109,7 @@ def test_a_translation_goes_beside_the_new_path_on_the_floor(bundled, angle):
 def test_feet_are_locked_where_they_shall(bundled):
     take = frames(bundled.pairs[0][0], 100, 400)
     clips = [apply.convert_solo(conversion(bundled, lock_feet=hold), take, bundled, LENGTH) for hold in (True, False)]
-    assert np.abs(clips[0].root_pos - clips[1].root_pos).max() > 0.1
+    assert (clips[0].root_pos - clips[1].root_pos).abs().max() > 0.1
 
 
 def test_a_deepfake_follows_its_source_scaled_by_hip_height(bundled):
@@ -144,7 +144,7 @@ def test_a_body_without_feet_and_a_root_at_rest(tmp_path):
 def test_memory_grows_with_the_frames_and_not_with_the_windows(bundled):
     """Of 7200 frames, no more than one batch of windows passes a model, or is kept, at once."""
     way, take = conversion(bundled), frames(bundled.pairs[0][0], 0, 900)
-    poses = torch.as_tensor(np.tile(take.rot_local, (8, 1, 1)), dtype=torch.float32).flatten(1)
+    poses = take.rot_local.repeat(8, 1, 1).float().flatten(1)
     seen = {net: [] for net in (way.encoder, way.decoder)}
     for net, sizes in seen.items():
         net.register_forward_hook(lambda net, inputs, output, sizes=sizes: sizes.append(len(inputs[0])))
@@ -205,7 +205,7 @@ def test_another_frame_rate_is_resampled(duet, trained, fps, capsys):
 
 
 def test_an_interpolated_frame_lies_between(body):
-    a, b = (torch.tensor(body.rot_local[frame]) for frame in (3, 9))
+    a, b = body.rot_local[3], body.rot_local[9]
     third = quaternion.slerp(a, -b, torch.full((len(a),), 1 / 3, dtype=torch.float64))
     whole = quaternion.half_angle(a, b)
     torch.testing.assert_close(quaternion.half_angle(a, third), whole / 3)

@@ -75,7 +75,7 @@ def test_a_single_window_decodes_to_the_decoders_own_output(nets):
     mu, _ = vae.latent(*encoder(poses[None]))
     torch.testing.assert_close(codes, mu)
     expected = quaternion.normalise(decoder(mu)[0].unflatten(-1, (3, 4)).double())
-    angle = quaternion.half_angle(torch.from_numpy(generate.decode(decoder, codes, 10)), expected)
+    angle = quaternion.half_angle(generate.decode(decoder, codes, 10), expected)
     assert angle.max() < 1e-6
 
 

@@ -175,7 +175,7 @@ def test_a_note_that_is_none_leaves_a_motion_file_as_it_is(note, body):
 
 
 def walking(body):
-    path = np.linspace([0, 90, 0], [200, 90, 100], body.frame_count)
+    path = torch.from_numpy(np.linspace([0, 90, 0], [200, 90, 100], body.frame_count))
     return dataclasses.replace(body, root_pos=path)
 
 
@@ -204,7 +204,8 @@ def test_up_is_up(up_axis, body, tmp_path):
 
 
 def test_the_path_may_be_long_and_stays_exact(body, tmp_path):
-    far = dataclasses.replace(body, root_pos=body.root_pos + np.linspace(0, 90_000, 40)[:, None] * (1, 0, -1))
+    path = torch.linspace(0, 90_000, 40, dtype=torch.float64)[:, None] * torch.tensor((1, 0, -1))
+    far = dataclasses.replace(body, root_pos=body.root_pos + path)
     found = shown(tmp_path, far).positions(0)
     np.testing.assert_allclose(found, positions(far), atol=0.01)
 
@@ -570,7 +571,7 @@ def test_the_map_holds_the_codes_of_windows(nets, pair):
     for point in range(0, len(found.codes), 7):
         dancer, frame = found.dancer[point], found.frame[point]
         take = cut(pair[dancer], frame, frame + 8, anchor=5)
-        code = generate.encode(encoder, torch.as_tensor(take.rot_local, dtype=torch.float32).flatten(1), 8)
+        code = generate.encode(encoder, take.rot_local.float().flatten(1), 8)
         np.testing.assert_allclose(found.codes[point], code[0], atol=1e-5)
         assert found.held_out[point] == (frame >= 77)
         assert frame >= 77 or frame + 8 <= 77
@@ -606,9 +607,7 @@ def test_a_long_recording_takes_no_more_room(nets, pair, tmp_path, monkeypatch):
     monkeypatch.setattr(latent, "MOST_BYTES", 20_000)
     monkeypatch.setattr(latent, "MOST_POINTS", 30)
     long = tuple(
-        dataclasses.replace(
-            take, rot_local=np.tile(take.rot_local, (30, 1, 1)), root_pos=np.tile(take.root_pos, (30, 1))
-        )
+        dataclasses.replace(take, rot_local=take.rot_local.repeat(30, 1, 1), root_pos=take.root_pos.repeat(30, 1))
         for take in pair
     )
     found = latent.make(nets, Duet([long], [[(0, 1000), (1000, 3000)]], 0.2), 8)

@@ -130,7 +130,7 @@ def test_a_walk_is_as_fast_as_the_recording(takes, nets, made):
 
 def test_a_body_stands_upright(takes, made):
     for take, one in zip(takes, made.bodies, strict=True):
-        assert one["parents"] == take.skeleton.parents.tolist()
+        assert one["parents"] == take.skeleton.parents
         np.testing.assert_allclose(one["offsets"], take.skeleton.offsets, atol=1e-6)
         np.testing.assert_array_equal(one["upright"], np.eye(3))
         assert [name for name, end in zip(one["names"], one["ends"], strict=True) if end] == [

@@ -138,9 +138,7 @@ def assert_same_positions(answer, read, take):
     """The client's kinematics and ours, both with dancer 1's bones."""
     rotations = answer.astype(float).reshape(len(answer), -1, 4)
     rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
-    ours = kinematics.joint_positions(
-        torch.from_numpy(rotations), torch.as_tensor(take.skeleton.mean_offsets), take.skeleton.parents
-    )
+    ours = kinematics.joint_positions(torch.from_numpy(rotations), take.skeleton.mean_offsets, take.skeleton.parents)
     np.testing.assert_allclose(realtime_client.positions(rotations, read.offsets, read.parents), ours, atol=1e-4)
 
 
@@ -185,7 +183,7 @@ def test_model_json_says_all_that_a_player_needs(duet, tmp_path):
     files = zip(*model["recordings"], strict=True)
     for take, dancer, names in zip(recorded.pairs[0], model["dancers"], files, strict=True):
         assert dancer["joints"] == take.skeleton.joint_names
-        assert dancer["parents"] == take.skeleton.parents.tolist()
+        assert dancer["parents"] == take.skeleton.parents
         assert dancer["pose_dim"] == 4 * take.skeleton.joint_count
         np.testing.assert_allclose(dancer["offsets"], take.skeleton.mean_offsets)
         for name in names:
@@ -201,8 +199,8 @@ def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
     realtime.save_realtime(tmp_path, nets, recorded, "vae_rnn_deepfake.py")
     assert "note" not in capsys.readouterr().out
     first, second = recorded.pairs[0]
-    offsets = np.tile(second.skeleton.offsets, (100, 1, 1))
-    offsets[:, 3, 1] += np.linspace(0, 4, 100)
+    offsets = second.skeleton.offsets.repeat(100, 1, 1)
+    offsets[:, 3, 1] += torch.linspace(0, 4, 100)
     moving = dataclasses.replace(second, skeleton=dataclasses.replace(second.skeleton, offsets=offsets))
     lying = Duet([(dataclasses.replace(first, up_axis="Z"), moving)], recorded.ranges, HELD_OUT_SHARE)
     folder = realtime.save_realtime(tmp_path, nets, lying, "vae_rnn_deepfake.py")
@@ -217,8 +215,8 @@ def test_names_cannot_leave_their_comment(duet, tmp_path):
     recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
     names = [*recorded.pairs[0][0].skeleton.joint_names]
     names[3] = "a\nlatent_dim = 7\r\u2028seq_length = 1\ud800"
-    offsets = np.tile(recorded.pairs[0][0].skeleton.offsets, (100, 1, 1))
-    offsets[:, 3] += np.linspace(0, 4, 100)[:, None]
+    offsets = recorded.pairs[0][0].skeleton.offsets.repeat(100, 1, 1)
+    offsets[:, 3] += torch.linspace(0, 4, 100)[:, None]
     skeleton = dataclasses.replace(recorded.pairs[0][0].skeleton, joint_names=names, offsets=offsets)
     moving = as_if_from_fbx(dataclasses.replace(recorded.pairs[0][0], skeleton=skeleton))
     named = Duet([(moving, moving)], recorded.ranges, HELD_OUT_SHARE)

@@ -87,7 +87,7 @@ def test_the_page_decodes_as_torch_does(sizes, browser, tmp_path):
 def test_windows_are_blended_as_in_an_export(page, nets):
     codes = np.random.default_rng(1).uniform(-1, 1, (7, LATENT)).astype(np.float32)
     count = 6 * HOP + LENGTH
-    expected = torch.from_numpy(generate.decode(live_page.rounded(nets[1]), torch.from_numpy(codes), count))
+    expected = generate.decode(live_page.rounded(nets[1]), torch.from_numpy(codes), count)
     blended = page.run(BLENDED % json.dumps(codes.tolist()))
     assert angles(blended, expected).max() < 0.01
     frames = np.reshape(blended, (count, -1, 4))
@@ -235,9 +235,7 @@ def test_bodies_stand_as_their_rotations_say(page, takes):
     for number, take in enumerate(takes):
         one = f"live.dance.generated[{number}]"
         rotations = torch.tensor(page.run(f"[...{one}.rotations]"), dtype=torch.float64).view(12, 4)
-        pos = kinematics.joint_positions(
-            rotations, torch.from_numpy(take.skeleton.offsets), take.skeleton.parents
-        ).numpy()
+        pos = kinematics.joint_positions(rotations, take.skeleton.offsets, take.skeleton.parents).numpy()
         pos -= (pos[0, 0], pos[:, 1].min(), pos[0, 2])
         np.testing.assert_allclose(np.reshape(page.run(f"[...{one}.positions]"), (12, 3)), pos, atol=1e-3)
         shown = f"live.stage.figures[{number}]"
@@ -289,7 +287,7 @@ def test_a_recorded_dance_is_saved_as_bvh(page, takes, tmp_path):
         held = page.run(f"live.frames[{number}].map(({{rotations, root}}) => [[...rotations], [...root]])")
         rotations = torch.tensor([rows for rows, _ in held], dtype=torch.float64).view(len(held), 12, 4)
         ends = torch.tensor([name.endswith("_Nub") for name in take.skeleton.joint_names])
-        errors = quaternion.angle_degrees(torch.from_numpy(read.rot_local), quaternion.normalise(rotations))
+        errors = quaternion.angle_degrees(read.rot_local, quaternion.normalise(rotations))
         assert errors[:, ~ends].max() < 1e-3
         assert errors[:, ~ends].shape == (len(held), 7)
         np.testing.assert_allclose(read.root_pos, [root for _, root in held], atol=1e-5)
@@ -340,7 +338,7 @@ def test_names_and_bodies_of_every_kind_are_written(page, tmp_path):
     (tmp_path / "odd.bvh").write_text(text, encoding="utf-8")
     read = load_mocap(tmp_path / "odd.bvh")
     assert read.skeleton.joint_names[:7] == ["Hips", "a b", "x(y)", "line_end", "_", "joint5", "a:b"]
-    assert read.skeleton.is_end_site.tolist() == body["ends"]
+    assert read.skeleton.is_end_site == body["ends"]
     assert read.fps == pytest.approx(119.88, rel=1e-6)
     np.testing.assert_allclose(read.root_pos[0], [0, -2.5, 1e5])
     assert "e-" not in text.split("MOTION")[1]
@@ -470,9 +468,7 @@ def test_a_recorded_dancer_stands_beside(page, takes):
     whose, first = page.run(f"[live.guide.dancer[{point}], live.guide.frame[{point}]]")
     frame = first + min(max(page.run("live.dance.frame") - began, 0), LENGTH - 1)
     take = takes[whose]
-    pos = kinematics.joint_positions(
-        torch.from_numpy(take.rot_local), torch.from_numpy(take.skeleton.offsets), take.skeleton.parents
-    ).numpy()
+    pos = kinematics.joint_positions(take.rot_local, take.skeleton.offsets, take.skeleton.parents).numpy()
     shown = np.reshape(page.run("[...live.dance.recorded.positions]"), (12, 3))
     near = pos[max(frame - 3, 0) : frame + 4]
     near = near - near[:, :1]

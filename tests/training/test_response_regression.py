@@ -117,7 +117,7 @@ def test_the_joint_that_turns_the_body_is_found_below_a_resting_root_and_above_r
         for take in takes:
             hips = kinematics.hips(take.skeleton)
             take.rot_local[:, 0] = take.rot_local[:, hips]
-            take.rot_local[:, hips] = (1, 0, 0, 0)
+            take.rot_local[:, hips] = torch.eye(4, dtype=torch.float64)[0]
     windows = Windows(Duet([takes], [[(0, 100)]], 0.2), [1], 8, 2, CPU)
     frame = fit(windows, 10).frame
     expected = 0 if who == "root" else kinematics.hips(takes[0].skeleton)

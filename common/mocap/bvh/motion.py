@@ -102,23 +102,23 @@ def _first_bad_number(first_row, rows):
     return "a frame holds something else"
 
 
-def _check_value_count(path, first_row, rows, frame_count, channel_count, found):
+def _check_value_count(path, first_row, rows, frame_count, channel_count, value_count):
     expected = frame_count * channel_count
-    if found == expected:
+    if value_count == expected:
         return
-    if found < expected:
+    if value_count < expected:
         raise InputError(
             f"{path}, line {first_row + rows.rstrip().count(chr(10))}: the header says {frame_count} "
-            f"frames of {channel_count} channels, but the file ends after {found // channel_count} whole "
-            f"frames ({found} of {expected} values). Export it again, or correct the 'Frames:' line."
+            f"frames of {channel_count} channels, but the file ends after {value_count // channel_count} whole "
+            f"frames ({value_count} of {expected} values). Export it again, or correct the 'Frames:' line."
         )
     row = rows.strip().partition("\n")[0].split()
-    if found % channel_count and len(row) != channel_count:
+    if value_count % channel_count and len(row) != channel_count:
         raise InputError(
             f"{path}, line {first_row + 1}: a frame has {channel_count} channels by the hierarchy, but this "
-            f"row has {len(row)} values, and all {found} values make no whole number of frames."
+            f"row has {len(row)} values, and all {value_count} values make no whole number of frames."
         )
     console.note(
-        f"{path}: the header says {frame_count} frames, the file holds {found / channel_count:.4g}; "
+        f"{path}: the header says {frame_count} frames, the file holds {value_count / channel_count:.4g}; "
         f"using the first {frame_count}."
     )

@@ -51,8 +51,8 @@ def _pick_skeleton(path, names, skeleton):
         console.note(f"{path}: holds {len(names)} skeletons, {listed}; using the first.")
     number = names.index(skeleton) if skeleton in names else skeleton or 0
     if not isinstance(number, int) or not 0 <= number < len(names):
-        asked = f"#{skeleton + 1}" if isinstance(skeleton, int) else repr(skeleton)
-        raise InputError(f"{path}: has no skeleton {asked}; it has {listed}.")
+        request = f"#{skeleton + 1}" if isinstance(skeleton, int) else repr(skeleton)
+        raise InputError(f"{path}: has no skeleton {request}; it has {listed}.")
     return number
 
 
@@ -72,17 +72,17 @@ def _to_mocap(path, joints, frame_time, values):
     skeleton = Skeleton(
         name=joints[0]["name"],
         joint_names=[joint["name"] for joint in joints],
-        parents=np.array([joint["parent"] for joint in joints], dtype=np.int64),
-        offsets=offsets,
+        parents=[joint["parent"] for joint in joints],
+        offsets=torch.from_numpy(offsets),
         rot_orders=[_whole_order(joint["channels"]) for joint in joints],
-        rest_offsets=rest_offsets,
+        rest_offsets=torch.from_numpy(rest_offsets),
         channels=[tuple(name for name in joint["channels"] if name not in SCALES) for joint in joints],
-        is_end_site=np.array([joint["end_site"] for joint in joints]),
+        is_end_site=[joint["end_site"] for joint in joints],
     )
     take = Mocap(
         skeleton=skeleton,
         rot_local=_local_rotations(joints, values),
-        root_pos=root_pos,
+        root_pos=torch.from_numpy(root_pos),
         fps=1.0 / frame_time,
         up_axis="Y",
         path=str(path),
@@ -133,11 +133,10 @@ def _local_rotations(joints, values):
     rot_local[..., 0] = 1.0
     for order, members in by_order.items():
         channels = [channels for _, channels in members]
-        for start in range(0, len(values), quaternion.BLOCK):
-            block = slice(start, start + quaternion.BLOCK)
+        for block in quaternion.blocks(len(values)):
             angles = torch.from_numpy(np.radians(values[block, channels]))
             rot_local[block, [joint for joint, _ in members]] = quaternion.from_euler(angles, order)
-    return rot_local.numpy()
+    return rot_local
 
 
 def _joint_channels(joints):

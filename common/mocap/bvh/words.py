@@ -30,9 +30,9 @@ class Words:
     def word(self):
         if not self.more():
             self.fail("the hierarchy ends too early")
-        found = WORD.match(self.line, self.column)
-        self.column = found.end()
-        return found[1]
+        match = WORD.match(self.line, self.column)
+        self.column = match.end()
+        return match[1]
 
     def keyword(self):
         word = self.word()

@@ -3,12 +3,13 @@
 Shapes: T frames, J joints.
 """
 
+import collections
 import dataclasses
 import math
 import re
 
 from common.mocap.bvh.channels import POSITIONS, end_site_name
-from common.motion import kinematics, quaternion
+from common.motion import axes, kinematics, quaternion
 from common.runtime import files
 
 import numpy as np
@@ -40,28 +41,26 @@ def save_bvh(mocap, path, signed=False):
 
 def _euler_degrees(mocap, to_euler):
     """(T, J, 3), in each joint's own rotation order."""
-    rot_local = torch.from_numpy(np.ascontiguousarray(mocap.rot_local))
-    rot_orders = np.array(mocap.skeleton.rot_orders)
-    angles = np.empty((*mocap.rot_local.shape[:2], 3))
-    for order in np.unique(rot_orders):
-        joints = np.flatnonzero(rot_orders == order)
-        angles[:, joints] = np.degrees(to_euler(rot_local[:, joints], str(order)).numpy())
+    orders = mocap.skeleton.rot_orders
+    angles = mocap.rot_local.new_empty(*mocap.rot_local.shape[:2], 3)
+    for order in sorted(set(orders)):
+        joints = [joint for joint, name in enumerate(orders) if name == order]
+        angles[:, joints] = torch.rad2deg(to_euler(mocap.rot_local[:, joints], order))
     return angles
 
 
 def _as_bvh(skeleton, angles):
     """A skeleton of another format with channels and End Sites, given its Euler angles (T, J, 3)."""
-    tolerance = 1e-6 * np.abs(skeleton.rest_offsets).max()
-    moves = (
-        np.abs(skeleton.offsets - skeleton.rest_offsets).reshape(-1, skeleton.joint_count, 3).max((0, 2)) > tolerance
-    )
+    tolerance = 1e-6 * skeleton.rest_offsets.abs().max()
+    distances = (skeleton.offsets - skeleton.rest_offsets).abs().reshape(-1, skeleton.joint_count, 3)
+    moves = distances.amax(dim=(0, 2)) > tolerance
     moves[0] = True  # the root carries the path
-    still = ~moves & (np.abs(angles).max(axis=(0, 2)) < 1e-6)
-    ends = np.zeros(skeleton.joint_count, dtype=bool)
+    still = (~moves & (angles.abs().amax(dim=(0, 2)) < 1e-6)).tolist()
+    ends, end_counts = [False] * skeleton.joint_count, collections.Counter()  # End Sites by parent
     for parent, joint in kinematics.bones(skeleton):
-        earlier = np.count_nonzero(ends & (skeleton.parents == parent))
-        name = end_site_name(skeleton.joint_names[parent], earlier)
+        name = end_site_name(skeleton.joint_names[parent], end_counts[parent])
         ends[joint] = still[joint] and joint not in skeleton.parents and skeleton.joint_names[joint] == name
+        end_counts[parent] += ends[joint]
     channels = [
         (*(POSITIONS if moves[joint] else ()), *(f"{axis}rotation" for axis in skeleton.rot_orders[joint]))
         for joint in range(skeleton.joint_count)
@@ -76,14 +75,14 @@ def _channels_to_write(skeleton, joint, angles):
     channels = skeleton.channels[joint]
     needed = [
         f"{axis}rotation"
-        for axis, turns in zip(skeleton.rot_orders[joint], np.abs(angles).max(axis=0) > 1e-4, strict=True)
+        for axis, turns in zip(skeleton.rot_orders[joint], angles.abs().amax(dim=0) > 1e-4, strict=True)
         if turns
     ]
     return (*channels, *(name for name in needed if name not in channels))
 
 
 def _hierarchy_lines(skeleton, channels, scale):
-    offsets = skeleton.rest_offsets * scale
+    offsets = (skeleton.rest_offsets * scale).tolist()
     children = [[] for _ in skeleton.parents]
     for parent, joint in kinematics.bones(skeleton):
         children[parent].append(joint)
@@ -111,17 +110,15 @@ def _motion_lines(mocap, channels, angles):
     skeleton = mocap.skeleton
     columns = []
     for joint, names in enumerate(channels):
-        position = (
-            mocap.root_pos if joint == 0 else np.broadcast_to(skeleton.offsets[..., joint, :], (mocap.frame_count, 3))
-        )
+        position = mocap.root_pos if joint == 0 else skeleton.offsets[..., joint, :].expand(mocap.frame_count, 3)
         for name in names:
             if name in POSITIONS:
                 columns.append(position[:, POSITIONS.index(name)] / mocap.unit_cm)
             else:
                 columns.append(angles[:, joint, skeleton.rot_orders[joint].index(name[0])])
-    values = np.stack(columns, axis=1)
+    values = torch.stack(columns, dim=1)
     # six decimals for a body of 1 unit or more, more for one measured in a larger unit
-    height = max(np.ptp(kinematics.rest_pose(skeleton)) / mocap.unit_cm, 1e-6)
+    height = max(float(axes.extent(kinematics.rest_pose(skeleton).flatten())) / mocap.unit_cm, 1e-6)
     row = " ".join([f"%.{6 + max(0, math.ceil(-math.log10(height)))}f"] * values.shape[1])
     return [row % tuple(frame) for frame in values.tolist()]
 

@@ -41,16 +41,16 @@ KINDS[[ord(c) for c in string.digits + ".+-"]] = DIGIT
 class TextArray:
     """An array as it stands in a text file. `count` is the file's own word for it."""
 
-    __slots__ = ("count", "known", "text")
+    __slots__ = ("cache", "count", "text")
 
-    def __init__(self, text, count, known):
-        self.text, self.count, self.known = text, count, known
+    def __init__(self, text, count, cache):
+        self.text, self.count, self.cache = text, count, cache
 
     def unpack(self):
         """(count,) numbers: int64 where all are whole, else float64. Equal texts give the same array."""
-        if self.text not in self.known:
-            self.known[self.text] = self._parse()
-        numbers = self.known[self.text]
+        if self.text not in self.cache:
+            self.cache[self.text] = self._parse()
+        numbers = self.cache[self.text]
         if self.count != len(numbers):
             raise DamagedError(f"an array says it has {self.count} numbers and has {len(numbers)}")
         return numbers
@@ -75,8 +75,8 @@ class TextArray:
         return numbers, letters
 
     def _parse(self):
-        whole = not any(mark in self.text for mark in ".eEnN#")
-        return _numbers(self.text, np.int64 if whole else np.float64)
+        is_whole = not any(mark in self.text for mark in ".eEnN#")
+        return _numbers(self.text, np.int64 if is_whole else np.float64)
 
 
 def _numbers(text, dtype):
@@ -95,7 +95,7 @@ def parse_ascii(text):
 
 class _Text:
     def __init__(self, text):
-        self.text, self.at, self.known = text, 0, {}
+        self.text, self.at, self.cache = text, 0, {}
 
     def fail(self, message):
         line = self.text.count("\n", 0, self.at) + 1
@@ -106,9 +106,9 @@ class _Text:
 
     def next_is(self, mark):
         """Step over `mark` if it stands here."""
-        found = self.text.startswith(mark, self.at)
-        self.at += found
-        return found
+        is_here = self.text.startswith(mark, self.at)
+        self.at += is_here
+        return is_here
 
     def parse(self):
         children = self.nodes(0)
@@ -120,12 +120,12 @@ class _Text:
         """The nodes up to a closing brace or the end of the text."""
         if depth > MAX_DEPTH:
             self.fail(f"the braces nest deeper than {MAX_DEPTH}")
-        found = []
+        nodes = []
         while True:
             self.blank()
             if self.at >= len(self.text) or self.text[self.at] == "}":
-                return found
-            found.append(self.node(depth))
+                return nodes
+            nodes.append(self.node(depth))
 
     def node(self, depth):
         name = NAME.match(self.text, self.at)
@@ -147,15 +147,15 @@ class _Text:
 
     def values(self):
         if (items := self._long_list()) is not None:
-            return [TextArray(items, items.count(",") + 1, self.known)]
-        found = []
+            return [TextArray(items, items.count(",") + 1, self.cache)]
+        values = []
         match = FIRST.match(self.text, self.at)
-        while match:  # one expression for the whole list would remember every way back
+        while match:  # one expression for the whole list would keep a state for backtracking per item
             if match[1]:
-                found.append(_value(match[1]))
+                values.append(_value(match[1]))
             self.at = match.end()
             match = NEXT.match(self.text, self.at) or WRAPPED.match(self.text, self.at)
-        return found
+        return values
 
     def _long_list(self):
         """Step over the list that starts here, if it is long and holds nothing but numbers and letters, and give its
@@ -180,7 +180,7 @@ class _Text:
         declared = node.values[0] if len(node.values) == 1 and isinstance(node.values[0], str) else ""
         if not re.fullmatch(r"\*\d{1,12}", declared):
             return
-        node.values = [TextArray(self._array_text(node), int(declared[1:]), self.known)]
+        node.values = [TextArray(self._array_text(node), int(declared[1:]), self.cache)]
         node.children = []
 
     def _array_text(self, node):
@@ -206,8 +206,8 @@ def _value(item):
     if item.isalpha() and item.lower() not in ("nan", "inf", "infinity"):
         return item
     try:
-        whole = int(item)
-        return whole if abs(whole) < 2**63 else float(item)  # as infinite as it gets: no field holds more
+        integer = int(item)
+        return integer if abs(integer) < 2**63 else float(item)  # as infinite as it gets: no field holds more
     except ValueError:
         pass
     try:

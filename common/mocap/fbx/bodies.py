@@ -60,10 +60,11 @@ def hang_below(scene, name):
     return below
 
 
-def _trees(scene, chosen):
-    """The trees that the chosen nodes make, with what lies between them: lists of places, parents first."""
-    above = set()  # what has a chosen node below it
-    for place in chosen:
+def _trees(scene, members):
+    """The trees that the nodes at the places `members` make, with what lies between them: lists of places, parents
+    first."""
+    above = set()  # what has a member below it
+    for place in members:
         place = scene.nodes[place].parent
         while place >= 0 and place not in above:
             above.add(place)
@@ -71,10 +72,10 @@ def _trees(scene, chosen):
     trees, tree_of = [], {}
     for place, node in enumerate(scene.nodes):  # parents come first
         if node.parent in tree_of:
-            if place in chosen or place in above:
+            if place in members or place in above:
                 tree_of[place] = tree_of[node.parent]
                 tree_of[place].append(place)
-        elif place in chosen:
+        elif place in members:
             tree_of[place] = [place]
             trees.append(tree_of[place])
     return trees

@@ -26,8 +26,8 @@ def unit_of(mocap):
 
 def axes_of(mocap):
     """Up, front and side axis with their signs: the file's own, unless the user has overruled its up axis."""
-    own = setup_of(mocap).axes
-    return own if up_axis_name(*own[:2]) == mocap.up_axis else AXES[mocap.up_axis]
+    file_axes = setup_of(mocap).axes
+    return file_axes if up_axis_name(*file_axes[:2]) == mocap.up_axis else AXES[mocap.up_axis]
 
 
 def clean_name(name):
@@ -36,34 +36,32 @@ def clean_name(name):
 
 
 def local_positions(mocap):
-    """(T, J, 3): offsets, and the root's path in the place of its offset."""
-    shape = (mocap.frame_count, mocap.skeleton.joint_count, 3)
-    positions = np.broadcast_to(mocap.skeleton.offsets, shape).copy()
+    """Offsets, and the root's path in the place of its offset: a NumPy array (T, J, 3)."""
+    positions = mocap.skeleton.offsets.expand(mocap.frame_count, -1, -1).clone()
     positions[:, 0] = mocap.root_pos
-    return positions
+    return positions.numpy()
 
 
 def file_angles(mocap, to_euler=quaternion.to_euler):
-    """(T, J, 3): the file's own Euler angles in degrees about X, Y, Z, unrolled.
+    """The file's own Euler angles in degrees about X, Y, Z, unrolled: a NumPy array (T, J, 3).
 
     They are what pre- and post-rotation leave of the local rotation: rot_local = pre · angles · inv(post).
     """
-    setup, rot_orders = setup_of(mocap), np.array(mocap.skeleton.rot_orders)
-    rot_file = torch.from_numpy(np.ascontiguousarray(mocap.rot_local, dtype=np.float64))
+    setup, rot_orders, rot_file = setup_of(mocap), mocap.skeleton.rot_orders, mocap.rot_local
     if setup.pre_rotation.any():
         rot_file = quaternion.mul(quaternion.inv(extra_rotations(setup.pre_rotation)), rot_file)
     if setup.post_rotation.any():
         rot_file = quaternion.mul(rot_file, extra_rotations(setup.post_rotation))
-    angles = np.empty((*rot_file.shape[:2], 3))
-    for order in np.unique(rot_orders):
-        joints = np.flatnonzero(rot_orders == order)
-        in_order = np.degrees(to_euler(rot_file[:, joints], str(order)).numpy())
+    angles = rot_file.new_empty(*rot_file.shape[:2], 3)
+    for order in sorted(set(rot_orders)):
+        joints = [joint for joint, name in enumerate(rot_orders) if name == order]
+        in_order = torch.rad2deg(to_euler(rot_file[:, joints], order))
         angles[:, joints] = in_order[..., [order.index(axis) for axis in "XYZ"]]
-    return angles
+    return angles.numpy()
 
 
 def rest_angles_of(mocap):
-    """(J, 3): the Euler angles of the rest pose, as `file_angles` has them."""
+    """The Euler angles of the rest pose, as `file_angles` has them: (J, 3)."""
     angles = setup_of(mocap).rest_rotation
     return np.zeros((mocap.skeleton.joint_count, 3)) if angles is None else angles
 

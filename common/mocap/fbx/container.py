@@ -72,8 +72,8 @@ class Node:
         if len(values) == 1 and hasattr(values[0], "tokens"):
             return values[0].tokens()
         is_number = [isinstance(value, (int, float)) for value in values]
-        numbers = [value if is_one else 0 for value, is_one in zip(values, is_number, strict=True)]
-        letters = [0 if is_one else _letter(value) for value, is_one in zip(values, is_number, strict=True)]
+        numbers = [value if is_a_number else 0 for value, is_a_number in zip(values, is_number, strict=True)]
+        letters = [0 if is_a_number else _letter(value) for value, is_a_number in zip(values, is_number, strict=True)]
         return np.array(numbers, np.float64), np.array(letters, np.uint8)
 
 
@@ -88,12 +88,12 @@ class Store:
     """
 
     def __init__(self, file_size):
-        self.left = (192 << 20) + 8 * file_size  # what is made of an array is up to three times as large
-        self.known = {}
+        self.bytes_left = (192 << 20) + 8 * file_size  # what is made of an array is up to three times as large
+        self.cache = {}
 
     def take(self, byte_count):
-        self.left -= byte_count
-        if self.left < 0:
+        self.bytes_left -= byte_count
+        if self.bytes_left < 0:
             raise DamagedError("its arrays unpack to far more than a file of this size can mean")
 
 
@@ -110,9 +110,9 @@ class PackedArray:
         if not self.deflated:
             return self._numbers(self.data)
         key = (bytes(self.data), self.dtype, self.count)
-        if key not in self.store.known:
-            self.store.known[key] = self._numbers(self._inflate())
-        return self.store.known[key]
+        if key not in self.store.cache:
+            self.store.cache[key] = self._numbers(self._inflate())
+        return self.store.cache[key]
 
     def _numbers(self, raw):
         return np.frombuffer(raw, self.dtype).astype(self.dtype.newbyteorder("="), copy=False)
@@ -150,13 +150,13 @@ class PackedList:
         codes = raw[starts]
         numbers, letters = np.zeros(len(starts)), np.zeros(len(starts), np.uint8)
         for code, form in SCALARS.items():
-            if len(chosen := np.flatnonzero(codes == ord(code))):
+            if len(values := np.flatnonzero(codes == ord(code))):
                 dtype = np.dtype(form).newbyteorder(self.order)
                 at_any_byte = np.ndarray((len(raw) - dtype.itemsize + 1,), dtype, self.data, 0, (1,))
-                numbers[chosen] = at_any_byte[starts[chosen] + 1]
+                numbers[values] = at_any_byte[starts[values] + 1]
         flags = np.flatnonzero((codes == ord("C")) | (codes == ord("B")))
-        found = raw[starts[flags] + 1]
-        numbers[flags], letters[flags] = np.where(found < 2, found, 0), np.where(found < 2, 0, found)
+        bits = raw[starts[flags] + 1]
+        numbers[flags], letters[flags] = np.where(bits < 2, bits, 0), np.where(bits < 2, 0, bits)
         for place in np.flatnonzero(codes == ord("S")):
             at = int(starts[place]) + 5
             letters[place] = raw[at] if self._length(at - 4) == 1 and raw[at] else NO_LETTER
@@ -174,9 +174,9 @@ class PackedList:
                     break
                 starts.append(at)
                 at += sizes[at] or self._long_size(at)
-            found = self._repetitions(starts[-REPEATING:], np.frombuffer(sizes, np.uint8), reach)
-            reach = max(1024, 2 * len(found))  # so that a try which fails costs no more than what came before it
-            starts.extend(found)
+            repetitions = self._repetitions(starts[-REPEATING:], np.frombuffer(sizes, np.uint8), reach)
+            reach = max(1024, 2 * len(repetitions))  # so that a try which fails costs no more than what came before it
+            starts.extend(repetitions)
             at = starts[-1] + (sizes[starts[-1]] or self._long_size(starts[-1]))
         if at > end or len(starts) < self.count:
             raise DamagedError(f"a list says it has {self.count} values and is too short for them")

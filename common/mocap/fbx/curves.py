@@ -76,8 +76,8 @@ def never_change(values):
 def about_slopes(flags, slopes):
     """Whether some key with these attributes states a slope but 0, and whether some handle is weighted."""
     cubic = flags & CUBIC != 0
-    given = cubic & (flags & TCB == 0) & (flags & GIVEN != 0)
-    return bool(slopes[given].any()), bool((flags[cubic] & (WEIGHTED_RIGHT | WEIGHTED_LEFT)).any())
+    states_slope = cubic & (flags & TCB == 0) & (flags & GIVEN != 0)
+    return bool(slopes[states_slope].any()), bool((flags[cubic] & (WEIGHTED_RIGHT | WEIGHTED_LEFT)).any())
 
 
 @dataclasses.dataclass
@@ -91,7 +91,7 @@ class Places:
 
 def find_places(times, at, tolerance):
     """Places of the times `at` (T,) among the key times (K,). A key less than `tolerance` ticks ahead counts as
-    reached: exporters round key times each in their own way."""
+    reached: exporters round key times differently."""
     keys = np.clip(np.searchsorted(times, at + tolerance, side="right") - 1, 0, len(times) - 1)
     following = np.minimum(keys + 1, len(times) - 1)
     length = (times[following] - times[keys]).astype(np.float64)
@@ -154,12 +154,12 @@ def _solve_time(parts, first, second):
     """The Bézier parameter s at which the time of a segment is `parts`, for handles of the given lengths.
 
     Time is 3 r² s · first + 3 r s² (1 − second) + s³ with r = 1 − s, and rises with s for lengths of 0 to 1. Newton's
-    steps, kept inside the bracket that the signs so far leave, for those times that are not found yet.
+    steps, kept inside the bracket that the signs so far leave, for those times that are not solved yet.
     """
     open_ = np.flatnonzero(np.abs(first - THIRD) + np.abs(second - THIRD) > 1e-6)
     if not len(open_):
         return parts
-    found = parts.copy()
+    solution = parts.copy()
     s, parts, first, last = (part[open_] for part in (parts, parts, first, 1 - second))
     linear, square, cube = 3 * first, 3 * (last - 2 * first), 1 + 3 * (first - last)
     low, high = np.zeros(len(s)), np.ones(len(s))
@@ -167,7 +167,7 @@ def _solve_time(parts, first, second):
         error = ((cube * s + square) * s + linear) * s - parts
         wrong = np.abs(error) > 1e-11
         if 2 * np.count_nonzero(wrong) < len(s):
-            found[open_] = s
+            solution[open_] = s
             rest, wrong = (error, s, parts, linear, square, cube, low, high, open_), np.flatnonzero(wrong)
             error, s, parts, linear, square, cube, low, high, open_ = (part[wrong] for part in rest)
             if not len(wrong):
@@ -177,8 +177,8 @@ def _solve_time(parts, first, second):
         slope = (3 * cube * s + 2 * square) * s + linear
         step = s - error / np.where(np.abs(slope) > 1e-9, slope, 1.0)
         s = np.where((step >= low) & (step <= high), step, (low + high) / 2)
-    found[open_] = s
-    return found
+    solution[open_] = s
+    return solution
 
 
 def _slopes(curve, keys, ticks_per_second):
@@ -266,10 +266,10 @@ def _extrapolate(curve, at, ticks_per_second):
         elif mode in ("R", "M", "A"):
             turns = (at[where] - first) // (last - first)  # negative before the first key
             inside = (at[where] - first) - turns * (last - first)
-            held = np.abs(turns) > count if count >= 0 else np.zeros(len(turns), bool)
+            is_held = np.abs(turns) > count if count >= 0 else np.zeros(len(turns), bool)
             inside = np.where((turns % 2 != 0) & (mode == "M"), (last - first) - inside, inside)
-            folded[where] = np.where(held, folded[where], first + inside)
-            added[where] = np.where(mode == "A", np.where(held, np.sign(turns) * count, turns) * rise, 0.0)
+            folded[where] = np.where(is_held, folded[where], first + inside)
+            added[where] = np.where(mode == "A", np.where(is_held, np.sign(turns) * count, turns) * rise, 0.0)
     return folded, added
 
 

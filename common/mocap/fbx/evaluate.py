@@ -191,10 +191,10 @@ def _whole_rotation(node, angles):
 
 
 def _cross_jumps(node, layers, clock, rotation):
-    """Between keys whose angles jump, as from 179° to −179°, turn the short way: rotation (T, 4) is changed there.
+    """Between keys whose angles jump, as from 179° to −179°, take the shorter turn: rotation (T, 4) is changed there.
 
     Recordings have such keys one after another, which is no matter where frames fall on keys. Between them, each
-    angle by itself would go the long way round.
+    angle by itself would take the longer turn.
     """
     if len(layers) != 1:
         return
@@ -206,10 +206,10 @@ def _cross_jumps(node, layers, clock, rotation):
     if places.on_keys:
         return
     times, ends = moving[0].times, (places.keys, np.minimum(places.keys + 1, len(moving[0].times) - 1))
-    near = (places.parts > 0) & (times[ends[1]] - times[ends[0]] <= JUMP[1] * clock.ticks_per_second)
-    held = np.any([curve.flags[curve.rows(ends[0])] & curves.CONSTANT for curve in moving], axis=0)
+    is_short = (places.parts > 0) & (times[ends[1]] - times[ends[0]] <= JUMP[1] * clock.ticks_per_second)
+    is_constant = np.any([curve.flags[curve.rows(ends[0])] & curves.CONSTANT for curve in moving], axis=0)
     before, after = (np.stack([c.values[np.minimum(end, len(c.values) - 1)] for c in parts], axis=1) for end in ends)
-    jumps = np.flatnonzero(near & ~held & (np.abs(after - before).max(axis=1) > JUMP[0]))
+    jumps = np.flatnonzero(is_short & ~is_constant & (np.abs(after - before).max(axis=1) > JUMP[0]))
     if len(jumps):
         first, last = (_whole_rotation(node, angles[jumps].astype(np.float64)) for angles in (before, after))
         weight = torch.from_numpy(places.parts[jumps])[:, None]

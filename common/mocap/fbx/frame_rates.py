@@ -31,16 +31,16 @@ DROP_FRAME = (7, 8)
 READ_ONLY = (18,)  # newer than many readers, which then play at 24: written as a custom rate
 
 
-def mode_to_write(fps, own_mode=0):
+def mode_to_write(fps, file_mode=0):
     """The time mode to write for `fps`, and its exact rate: (int, Fraction).
 
     A file's own mode is kept while it still means this rate. Else a rate within 0.1 % of a listed one becomes it: BVH
     rounds 1/120 s to 0.008333, which is 120.0048 frames per second.
     """
-    if own_mode in RATES and own_mode not in READ_ONLY and _distance(own_mode, fps) < 1e-6:
-        return own_mode, RATES[own_mode]
+    if file_mode in RATES and file_mode not in READ_ONLY and _distance(file_mode, fps) < 1e-6:
+        return file_mode, RATES[file_mode]
     nearest = min((mode for mode in RATES if mode not in DROP_FRAME), key=lambda mode: _distance(mode, fps))
-    if _distance(nearest, fps) > (1e-6 if own_mode == CUSTOM else 1e-3):
+    if _distance(nearest, fps) > (1e-6 if file_mode == CUSTOM else 1e-3):
         return CUSTOM, Fraction(fps)
     return (CUSTOM if nearest in READ_ONLY else nearest), RATES[nearest]
 

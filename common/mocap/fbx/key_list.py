@@ -62,7 +62,7 @@ def _codes(letters):
 def _attributes(numbers, letters, modes):
     """Flags (K,), slopes (K, 2), weights (K, 2) and bias (K,) of the keys whose modes stand at `modes` (K,)."""
     rest = _Rest(numbers, letters, np.append(modes[1:] - 2, len(numbers)))
-    letter, given, count = rest.after(modes + 1)
+    letter, arguments, count = rest.after(modes + 1)
     constant, cubic = letters[modes] == ord("C"), letters[modes] == ord("U")
     tcb = cubic & (letter == ord("t"))
     auto = cubic & ~tcb & (np.isin(letter, _codes("ap")) | (count < 2))
@@ -70,16 +70,16 @@ def _attributes(numbers, letters, modes):
     flags = np.where(constant, CONSTANT, np.where(cubic, CUBIC, LINEAR))
     flags |= np.where(constant & (letter == ord("n")), CONSTANT_NEXT, 0)
     flags |= np.where(tcb, TCB, 0) | np.where(stated, GIVEN, 0) | np.where(auto & (letter == ord("p")), PROGRESSIVE, 0)
-    slopes = np.where((tcb | stated)[:, None], given[:, :2], 0.0)
-    bias = np.where(tcb, given[:, 2], 0.0)
+    slopes = np.where((tcb | stated)[:, None], arguments[:, :2], 0.0)
+    bias = np.where(tcb, arguments[:, 2], 0.0)
 
-    letter, given, count = rest.after(modes + 2 + count)
-    both = cubic & (letter == ord("a")) & (count >= 2)
-    right = both | (cubic & (letter == ord("r")) & (count >= 1))
-    left = both | (cubic & (letter == ord("l")) & (count >= 1))
+    letter, arguments, count = rest.after(modes + 2 + count)
+    both_sides = cubic & (letter == ord("a")) & (count >= 2)
+    right = both_sides | (cubic & (letter == ord("r")) & (count >= 1))
+    left = both_sides | (cubic & (letter == ord("l")) & (count >= 1))
     flags |= np.where(right, WEIGHTED_RIGHT, 0) | np.where(left, WEIGHTED_LEFT, 0)
-    left_weight = np.where(both, given[:, 1], np.where(left, given[:, 0], THIRD))
-    return flags, slopes, np.stack((np.where(right, given[:, 0], THIRD), left_weight), axis=1), bias
+    left_weight = np.where(both_sides, arguments[:, 1], np.where(left, arguments[:, 0], THIRD))
+    return flags, slopes, np.stack((np.where(right, arguments[:, 0], THIRD), left_weight), axis=1), bias
 
 
 class _Rest:

@@ -19,7 +19,7 @@ class KeyReader:
 
     def __init__(self, ticks_per_second):
         self.ticks_per_second = ticks_per_second
-        self.known = {}
+        self.cache = {}
 
     def curve(self, node):
         """The Curve of an AnimationCurve. Raises DamagedError."""
@@ -45,12 +45,13 @@ class KeyReader:
         before, after = (_extrapolation(node.child(f"{side}Extrapolation")) for side in ("Pre", "Post"))
         return Curve(times, values, *attributes, row_ends, before, after, is_still, *slopes_are)
 
-    def _once(self, work, *given):
-        """work(*given), or what it gave for the same objects before. These are kept, so that their ids stay theirs."""
-        key = (work.__name__, *(part if isinstance(part, int) else id(part) for part in given))
-        if key not in self.known:
-            self.known[key] = (work(*given), given)
-        return self.known[key][0]
+    def _once(self, work, *arguments):
+        """work(*arguments), or its result for the same objects before. They are kept, so that no other object gets the
+        id of one."""
+        key = (work.__name__, *(part if isinstance(part, int) else id(part) for part in arguments))
+        if key not in self.cache:
+            self.cache[key] = (work(*arguments), arguments)
+        return self.cache[key][0]
 
 
 def _times(times, ticks_per_second):

@@ -34,10 +34,10 @@ def _parse_text(data):
         raise DamagedError(f"it starts with {text[:30].strip()!r}, not as FBX files do")
     root = parse_ascii(text)
     head = root.child("FBXHeaderExtension")
-    found = head.child("FBXVersion").number(0, 0) if head and head.child("FBXVersion") else 0
-    if not 6000 <= found < 9000:
-        raise DamagedError(f"it is of version {found or 'unknown'}; 6100 to 7700 can be read")
-    return int(found), root
+    version = head.child("FBXVersion").number(0, 0) if head and head.child("FBXVersion") else 0
+    if not 6000 <= version < 9000:
+        raise DamagedError(f"it is of version {version or 'unknown'}; 6100 to 7700 can be read")
+    return int(version), root
 
 
 def _ticks_per_second(version, root):
@@ -58,10 +58,10 @@ def transfer_damage(data):
         return None
     if not data.startswith(container.MAGIC):
         return "its zero bytes are gone or have become others"
-    lines, returns, both = (data.count(mark) for mark in (b"\n", b"\r", b"\r\n"))
-    if lines >= ENOUGH and both == lines:
+    lines, returns, pairs = (data.count(mark) for mark in (b"\n", b"\r", b"\r\n"))
+    if lines >= ENOUGH and pairs == lines:
         return "every line end in it became two bytes"
-    if both == 0 and lines >= ENOUGH and (returns == 0 or lines * returns >= ENOUGH * len(data)):
+    if pairs == 0 and lines >= ENOUGH and (returns == 0 or lines * returns >= ENOUGH * len(data)):
         return "line ends in it became single bytes"
     if data.count("\N{REPLACEMENT CHARACTER}".encode()) >= ENOUGH:
         return "bytes that are no text became question marks"

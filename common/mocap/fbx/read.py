@@ -107,15 +107,15 @@ def _choose_body(path, scene, skeleton):
     names = [body.name for body in bodies]
     if isinstance(skeleton, str):
         below = hang_below(scene, skeleton)  # it may also be the namespace, the name without it, or a node above
-        found = [i for i, name in enumerate(names) if name == skeleton] or [
+        matches = [i for i, name in enumerate(names) if name == skeleton] or [
             i for i, body in enumerate(bodies) if skeleton in body.name.rsplit(":", 1) or body.places[0] in below
         ]
-        if len(found) != 1:
-            count = "no skeleton" if not found else f"{len(found)} skeletons"
+        if len(matches) != 1:
+            count = "no skeleton" if not matches else f"{len(matches)} skeletons"
             raise InputError(
                 f"{path}: has {count} called {skeleton!r}; it has {_listed(names)}. Pick one by its number, from #1 on."
             )
-        return bodies[found[0]]
+        return bodies[matches[0]]
     number = 0 if skeleton is None else skeleton
     if not 0 <= number < len(bodies):
         raise InputError(f"{path}: has {len(bodies)} skeleton(s), {_listed(names)}; #{number + 1} is not there.")
@@ -155,31 +155,37 @@ def _to_mocap(path, scene, body, take, fps):
         name=body.name,
         joint_names=[scene.nodes[place].name for place in body.places],
         parents=_parents(scene, body),
-        offsets=offsets,
+        offsets=torch.from_numpy(offsets),
         rot_orders=[evaluate.rotation_order(scene.nodes[place])[0] for place in body.places],
-        rest_offsets=rest_offsets,
+        rest_offsets=torch.from_numpy(rest_offsets),
         rest_rotations=resting.rot_local[0],
         fbx=_joint_setup(scene, stack, body),
     )
-    start_seconds = float(clock.ticks[0] / scene.ticks_per_second) if len(clock.ticks) > 1 else None
-    read = Mocap(skeleton, moving.rot_local, root_pos, fps, _up_axis(scene), str(path), unit_cm, start_seconds)
+    mocap = Mocap(
+        skeleton=skeleton,
+        rot_local=moving.rot_local,
+        root_pos=torch.from_numpy(root_pos),
+        fps=fps,
+        up_axis=_up_axis(scene),
+        path=str(path),
+        unit_cm=unit_cm,
+        start_seconds=float(clock.ticks[0] / scene.ticks_per_second) if len(clock.ticks) > 1 else None,
+    )
     if body.above:  # an export has nothing above the root: its rest pose is that in the scene
-        resting_root = file_angles(dataclasses.replace(read, rot_local=resting.rot_local))[0, 0]
-        skeleton.fbx.rest_rotation[0] = resting_root
-    return read
+        skeleton.fbx.rest_rotation[0] = file_angles(dataclasses.replace(mocap, rot_local=resting.rot_local))[0, 0]
+    return mocap
 
 
 def _parents(scene, body):
     joints = {place: joint for joint, place in enumerate(body.places)}
-    parents = [joints[scene.nodes[place].parent] for place in body.places[1:]]
-    return np.array([-1, *parents], dtype=np.int64)
+    return [-1, *(joints[scene.nodes[place].parent] for place in body.places[1:])]
 
 
 @dataclasses.dataclass
 class _Placed:
     """The joints of a body over time, lengths in file units."""
 
-    rot_local: np.ndarray  # (T, J, 4), the root's in the scene
+    rot_local: torch.Tensor  # (T, J, 4), the root's in the scene
     offsets: list  # J times (T, 3) or (1, 3): in the axes of the parent, the root's in the scene
     scale_changes: list  # J numbers
 
@@ -190,13 +196,14 @@ def _place_joints(scene, stack, body, clock, count):
     world = None
     for place, local in zip([*body.above, body.places[0]], locals_, strict=False):  # up to and with the root
         world = evaluate.compose(world, scene.nodes[place], local)
-    placed = _Placed(np.empty((count, len(body.places), 4)), [world.position], [_change(local.scale)])
-    placed.rot_local[:, 0] = world.rotation.numpy()
+    rot_local = torch.empty((count, len(body.places), 4), dtype=torch.float64)
+    placed = _Placed(rot_local, [world.position], [_change(local.scale)])
+    placed.rot_local[:, 0] = world.rotation
     stretches = {body.places[0]: world.stretch}
     for joint, local in enumerate(locals_, 1):
         node = scene.nodes[body.places[joint]]
         parent = stretches[node.parent]
-        placed.rot_local[:, joint] = local.rotation.numpy()
+        placed.rot_local[:, joint] = local.rotation
         placed.offsets.append(evaluate.stretched(parent.whole, local.translation))
         placed.scale_changes.append(_change(local.scale))
         stretches[body.places[joint]] = evaluate.stretch_of(parent, node, local)

@@ -72,17 +72,17 @@ class Stack:
     @functools.cached_property
     def heard_layers(self):
         """The layers that play, from the lowest up: those that are solo, if any is, and not muted."""
-        chosen = [layer for layer in self.layers if layer.solo] or self.layers
-        return [layer for layer in chosen if not layer.muted]
+        layers = [layer for layer in self.layers if layer.solo] or self.layers
+        return [layer for layer in layers if not layer.muted]
 
     @functools.cached_property
     def channels(self):
         """What animates each property of each node: {place: {property: [(number of the layer, Layer, Channel)]}}."""
-        found = {}
+        channels = {}
         for number, layer in enumerate(self.heard_layers):
             for (place, name), channel in layer.channels.items():
-                found.setdefault(place, {}).setdefault(name, []).append((number, layer, channel))
-        return found
+                channels.setdefault(place, {}).setdefault(name, []).append((number, layer, channel))
+        return channels
 
     def curves(self, place):
         """All curves that turn, move or scale the node at `place`, with keys in them."""
@@ -150,39 +150,39 @@ def time_of(values):
 # the tree of nodes
 
 
-def in_order(found, parents):
+def in_order(nodes, parents):
     """Nodes {key: SceneNode} and parents {key: key} -> the nodes, parents first, and their places {key: place}."""
     children = {}
-    for key in sorted(found, key=lambda key: parents.get(key, (None, -1))[1]):
+    for key in sorted(nodes, key=lambda key: parents.get(key, (None, -1))[1]):
         parent = parents.get(key, (None, -1))[0]
-        children.setdefault(parent if parent in found else None, []).append(key)
-    nodes, places, stack = [], {}, children.get(None, [])[::-1]
+        children.setdefault(parent if parent in nodes else None, []).append(key)
+    ordered, places, stack = [], {}, children.get(None, [])[::-1]
     while stack:
         key = stack.pop()
-        places[key] = len(nodes)
-        nodes.append(found[key])
+        places[key] = len(ordered)
+        ordered.append(nodes[key])
         for child in reversed(children.get(key, [])):
-            found[child].parent = places[key]
+            nodes[child].parent = places[key]
             stack.append(child)
-    if len(nodes) < len(found):
-        name = next(found[key].name for key in found if key not in places)
+    if len(ordered) < len(nodes):
+        name = next(nodes[key].name for key in nodes if key not in places)
         raise DamagedError(f"the node {name!r} is its own ancestor")
-    return nodes, places
+    return ordered, places
 
 
 def connections(root, row_name, key):
     """All connections in file order: (child, parent, property); property is "" between whole objects."""
-    found = root.child("Connections")
-    rows = [row for row in (found.named(row_name) if found else []) if len(row.values) >= 3]
+    node = root.child("Connections")
+    rows = [row for row in (node.named(row_name) if node else []) if len(row.values) >= 3]
     return [(key(row.values[1]), key(row.values[2]), row.text(3)) for row in rows]
 
 
 class Constraints:
     """The constraints of a scene, from {key: Node}; `kind_at` is the place of the kind among a node's values."""
 
-    def __init__(self, found, kind_at):
-        self.kinds = {key: node.text(kind_at) or "constraint" for key, node in found.items()}
-        self.active = {key: properties_of(node).get("Active", [1])[:1] != [0] for key, node in found.items()}
+    def __init__(self, nodes, kind_at):
+        self.kinds = {key: node.text(kind_at) or "constraint" for key, node in nodes.items()}
+        self.active = {key: properties_of(node).get("Active", [1])[:1] != [0] for key, node in nodes.items()}
 
     def note(self, key, node, prop):
         """Remember that the constraint drives `node`, if by `prop` it does."""

@@ -19,7 +19,7 @@ from common.mocap.fbx.sdk_scene import AXIS_SYSTEMS, MODES, enum, order, pivot, 
 from common.mocap.fbx.write import check_one_scene
 from common.mocap.fbx.write_scene import ORDERS
 from common.mocap.take import Mocap, Skeleton
-from common.motion import quaternion
+from common.motion import axes, quaternion
 from common.runtime.errors import InputError
 from common.runtime.files import whole_file
 
@@ -43,10 +43,10 @@ def load_fbx(path, skeleton=None, take=None, fps=None):
             raise InputError(f"{path}: has the skeletons {[r.GetName() for r in roots]}; {skeleton!r} is not there.")
         kind = fbx.FbxCriteria.ObjectType(fbx.FbxAnimStack.ClassId)
         stacks = [scene.GetSrcObject(kind, i) for i in range(scene.GetSrcObjectCount(kind))]
-        chosen = [stack for stack in stacks if take in (None, stack.GetName())]
-        if not chosen:
+        matches = [stack for stack in stacks if take in (None, stack.GetName())]
+        if not matches:
             raise InputError(f"{path}: has the takes {[stack.GetName() for stack in stacks]}; {take!r} is not there.")
-        scene.SetCurrentAnimationStack(chosen[0])
+        scene.SetCurrentAnimationStack(matches[0])
         return _read_take(fbx, scene, named[0], path, fps)
 
 
@@ -101,11 +101,11 @@ def _roots(node):
 
 def _joints(node, parent=-1, before=0):
     """A joint and all below it that are joints or carry some: [(node, place of its parent), ...]."""
-    found = [(node, parent)]
+    joints = [(node, parent)]
     for child in _children(node):
         if child.GetSkeleton() or _roots(child):
-            found += _joints(child, before, before + len(found))
-    return found
+            joints += _joints(child, before, before + len(joints))
+    return joints
 
 
 def _read_take(fbx, scene, root, path, asked_fps):
@@ -134,13 +134,13 @@ def _read_take(fbx, scene, root, path, asked_fps):
     start, stop = span.GetStart().GetSecondDouble(), span.GetStop().GetSecondDouble()
     motion = _sample(fbx, nodes, [start + frame / fps for frame in range(round((stop - start) * fps) + 1)])
     rot_local, pos_local = _local_motion(*motion, parents, rot_orders, setup)
-    rest_pos = np.array([_xyz(node.LclTranslation.Get()) for node in nodes]) * unit_cm
+    rest_pos = torch.from_numpy(np.array([_xyz(node.LclTranslation.Get()) for node in nodes])) * unit_cm
     root_pos, offsets = pos_local[:, 0] * unit_cm, pos_local * unit_cm
     offsets[:, 0] = rest_pos[0]
-    if np.ptp(offsets, axis=0).max() < STILL_CM:
-        offsets = offsets.mean(axis=0)
+    if axes.extent(offsets).max() < STILL_CM:
+        offsets = offsets.mean(dim=0)
     names = [node.GetName() for node in nodes]
-    skeleton = Skeleton(names[0], names, np.array(parents), offsets, rot_orders, rest_pos, fbx=setup)
+    skeleton = Skeleton(names[0], names, list(parents), offsets, rot_orders, rest_pos, fbx=setup)
     return Mocap(skeleton, rot_local, root_pos, fps, up_axis, str(path), unit_cm, start)
 
 
@@ -179,4 +179,4 @@ def _local_motion(rot, pos, angles, parents, rot_orders, setup):
     pre, post = extra_rotations(setup.pre_rotation), extra_rotations(setup.post_rotation)
     by_angles = quaternion.mul(quaternion.mul(pre, torch.stack(turns, dim=1)), quaternion.inv(post))
     flips = (rot_local * by_angles).sum(-1, keepdim=True) < 0
-    return torch.where(flips, -rot_local, rot_local).numpy(), torch.cat((pos[:, :1], pos_local), dim=1).numpy()
+    return torch.where(flips, -rot_local, rot_local), torch.cat((pos[:, :1], pos_local), dim=1)

@@ -1,8 +1,8 @@
 """From when to when a take is read: the time that its file states, against the time in which it has keys.
 
 What a stack states is often the playback range of an editor, or the length of the longest take of the file. So a span
-that misses its keys, or leaves many of them out, gives way to that of the keys; and a note says both, with the frame
-range that chooses. Shorter differences are a trim, or a pose before the take: then the file's word holds.
+that misses its keys, or leaves many of them out, is replaced by that of the keys; and a note says both, with the frame
+range that chooses. Shorter differences are a trim, or a pose before the take: then the stated span holds.
 """
 
 from common.mocap.fbx.container import DamagedError
@@ -27,13 +27,13 @@ def take_span(name, scene, stack, curves, frame, places):
     timed = [curve for curve in curves if len(curve.times) > 1] or curves  # a single key has no time of its own
     start = min((int(curve.times[0]) for curve in timed), default=stated[0])
     keys = (start, max((int(curve.times[-1]) for curve in timed), default=start))
-    chosen = _choose(_Notes(name, scene.ticks_per_second, frame), stated, keys, timed, most)
-    if _length(chosen) / frame > most:
+    span = _choose(_Notes(name, scene.ticks_per_second, frame), stated, keys, timed, most)
+    if _length(span) / frame > most:
         raise DamagedError(
-            f"its take of {_length(chosen) / frame:.6g} frames at {scene.ticks_per_second / frame:.5g} a second, for "
+            f"its take of {_length(span) / frame:.6g} frames at {scene.ticks_per_second / frame:.5g} a second, for "
             f"{len(places)} joints, is far longer than a file of {scene.file_size} bytes can mean"
         )
-    return chosen
+    return span
 
 
 def _length(span):
@@ -42,7 +42,7 @@ def _length(span):
 
 def _choose(notes, stated, keys, curves, most):
     """The span to read: `stated` or that of the `keys`, (start, stop) in ticks."""
-    near = notes.frame / 2  # times are rounded
+    half_frame = notes.frame / 2  # times are rounded
     if _length(stated) <= 0:
         return keys
     if _length(stated) / notes.frame > most:
@@ -50,14 +50,14 @@ def _choose(notes, stated, keys, curves, most):
         return keys
     if _length(keys) <= 0:  # a pose
         return stated
-    if keys[0] > stated[1] + near or keys[1] < stated[0] - near:
+    if keys[0] > stated[1] + half_frame or keys[1] < stated[0] - half_frame:
         if _goes_on(curves, before=keys[0] > stated[1]):
             return stated
         notes.no_keys(stated, keys)
         return keys
-    far = max(FAR[0] * notes.second, FAR[1] * min(_length(stated), _length(keys)))
+    tolerance = max(FAR[0] * notes.second, FAR[1] * min(_length(stated), _length(keys)))
     beyond = max(stated[0] - keys[0], 0) + max(keys[1] - stated[1], 0)
-    if beyond > far and _share_outside(curves, stated[0] - near, stated[1] + near) > FEW:
+    if beyond > tolerance and _share_outside(curves, stated[0] - half_frame, stated[1] + half_frame) > FEW:
         if _length(keys) / notes.frame <= most:
             notes.more_keys(stated, keys)
             return keys
@@ -65,7 +65,7 @@ def _choose(notes, stated, keys, curves, most):
         return stated
     lead = 0 if _goes_on(curves, before=True) else max(keys[0] - stated[0], 0)
     tail = 0 if _goes_on(curves, before=False) else max(stated[1] - keys[1], 0)
-    if lead + tail > far:
+    if lead + tail > tolerance:
         notes.still_ends(stated, keys, lead, tail)
     return stated
 

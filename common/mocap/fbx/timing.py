@@ -19,13 +19,13 @@ def choose_stack(name, scene, places, take):
     """The stack called `take`, or else the first in which the body moves; None where a file has no stack."""
     stacks = scene.stacks
     if take is not None:
-        chosen = next((stack for stack in stacks if stack.name == take), None)
-        if chosen is None:
+        choice = next((stack for stack in stacks if stack.name == take), None)
+        if choice is None:
             raise InputError(
                 f"{name}: has no take called {take!r}; it has {_quoted(stacks) or 'none'}. Set mocap_take to one of "
                 f"these."
             )
-        return chosen
+        return choice
     motion = [sum(not curve.is_still for curve in curves_of(stack, places)) for stack in stacks]
     moving = [stack for stack, count in zip(stacks, motion, strict=True) if count > 0.1 * max(motion)]
     if not moving:
@@ -57,21 +57,21 @@ def frame_clock(name, scene, stack, places, fps=None):
     return Clock(ticks, scene.ticks_per_second, frame), fps
 
 
-def _frame_rate(name, scene, curves, asked):
-    """The rate that is asked for; else the one that the file states, or that of its keys, where these are dense, even,
-    and off the stated frames."""
+def _frame_rate(name, scene, curves, requested):
+    """The requested rate; else the one that the file states, or that of its keys, where these are dense, even, and off
+    the stated frames."""
     stated = _stated_rate(scene)
     of_keys = _key_rate(curves, scene.ticks_per_second)
     if of_keys is None or abs(stated / of_keys - max(round(stated / of_keys), 1)) < SAME_RATE:
         of_keys = stated
-    if asked is None and of_keys != stated:
+    if requested is None and of_keys != stated:
         console.note(
             f"{name}: states {stated:.5g} frames per second, but its keys come at {of_keys:.5g}; using {of_keys:.5g}."
         )
-    if asked is None or asked == of_keys:
+    if requested is None or requested == of_keys:
         return of_keys
-    console.note(f"{name}: its curves are sampled at {asked:.5g} frames per second; its own are {of_keys:.5g}.")
-    return float(asked)
+    console.note(f"{name}: its curves are sampled at {requested:.5g} frames per second; its own are {of_keys:.5g}.")
+    return float(requested)
 
 
 def _stated_rate(scene):
@@ -98,5 +98,5 @@ def _key_rate(curves, ticks_per_second):
     rate = ticks_per_second / gaps[even].mean()
     if not DENSE[1] <= rate <= RATE_RANGE[1]:
         return None
-    nearest = min(map(float, RATES.values()), key=lambda known: abs(known / rate - 1))
+    nearest = min(map(float, RATES.values()), key=lambda listed: abs(listed / rate - 1))
     return nearest if abs(nearest / rate - 1) < SAME_RATE / 2 else rate

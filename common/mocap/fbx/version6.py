@@ -24,20 +24,20 @@ def parse_version_6(root, ticks_per_second):
     objects = root.child("Objects")
     if objects is None:
         raise DamagedError("it has no list of objects")
-    found, constraints = {}, {}
+    models, constraints = {}, {}
     for node in reversed(objects.children):  # so that of two with one name the first stays
         key = _full_name(node.text(0))
         if node.name == "Model":
-            found[key] = SceneNode(key[0], node.text(1), properties_of(node))
+            models[key] = SceneNode(key[0], node.text(1), properties_of(node))
         elif node.name == "Constraint":
             constraints[key] = node
     constraints, parents = Constraints(constraints, 1), {}
     for place, (child, parent, prop) in enumerate(connections(root, "Connect", _full_name)):
-        if child in found and not prop and (parent in found or parent == ("Scene", "Model")):
+        if child in models and not prop and (parent in models or parent == ("Scene", "Model")):
             parents.setdefault(child, (parent, place))
-        elif child in found:
-            constraints.note(parent, found[child], prop)
-    nodes, places = in_order(found, parents)
+        elif child in models:
+            constraints.note(parent, models[child], prop)
+    nodes, places = in_order(models, parents)
     return nodes, _stacks(root, places, ticks_per_second), _settings(root, objects)
 
 

@@ -47,7 +47,7 @@ def _class_of(node):
 
 def _nodes(by_id, links, templates):
     defaults = templates.get("Model")
-    found = {
+    nodes = {
         key: SceneNode(split_name(node.text(1))[0], _class_of(node), properties_of(node, defaults))
         for key, node in by_id.items()
         if node.name == "Model"
@@ -55,14 +55,14 @@ def _nodes(by_id, links, templates):
     constraints = Constraints({key: node for key, node in by_id.items() if node.name == "Constraint"}, 2)
     parents = {}
     for place, (child, parent, prop) in enumerate(links):
-        if child in found and not prop and (parent in found or parent == 0):
+        if child in nodes and not prop and (parent in nodes or parent == 0):
             parents.setdefault(child, (parent, place))
-        elif parent in found and child in by_id and by_id[child].name == "NodeAttribute":
+        elif parent in nodes and child in by_id and by_id[child].name == "NodeAttribute":
             kind = _class_of(by_id[child])
-            found[parent].kind = kind if kind in LIMBS else found[parent].kind or kind
-        elif child in found:
-            constraints.note(parent, found[child], prop)
-    return in_order(found, parents)
+            nodes[parent].kind = kind if kind in LIMBS else nodes[parent].kind or kind
+        elif child in nodes:
+            constraints.note(parent, nodes[child], prop)
+    return in_order(nodes, parents)
 
 
 def _stacks(root, by_id, links, templates, places, ticks_per_second):

@@ -96,7 +96,7 @@ def add_skeleton(scene, layer, mocap, unit_cm, key_times, plain=False):
     skeleton, setup = mocap.skeleton, setup_of(mocap)
     angles = file_angles(mocap, quaternion.signed_euler if plain else quaternion.to_euler)
     rest_angles = rest_angles_of(mocap)
-    rest_pos, positions = skeleton.rest_offsets / unit_cm, local_positions(mocap) / unit_cm
+    rest_pos, positions = skeleton.rest_offsets.numpy() / unit_cm, local_positions(mocap) / unit_cm
     models = []
     for joint in range(skeleton.joint_count):
         is_end = joint > 0 and joint not in skeleton.parents
