@@ -9,6 +9,7 @@ from common.mocap import load_mocap
 from common.runtime import devices, interrupt, parallel
 from common.runtime.errors import InputError
 from common.training import BestWeights, Loop, Means, check_finite
+from common.training import loop as loop_module
 from common.training.cuda_graph import CudaGraph, copy_of, tensors_of
 from common.training.loop import Batch
 
@@ -283,9 +284,35 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
     assert capsys.readouterr().out.count("cannot be recorded here, which makes it slower: not here") == 1
 
 
-def test_an_epoch_that_takes_far_longer_is_noted_once(windows, capsys):
-    loop = Loop(windows, 8, torch.Generator(), interrupt.Stop())
-    for seconds in (1.0, 2.9, 3.1, 9.0):
-        loop._note_slowness(seconds)
-    assert capsys.readouterr().out.count("3.1 times as long as the fastest one") == 1
-    assert "OMP_NUM_THREADS" not in capsys.readouterr().out
+def run_epochs(loop, seconds, clock):
+    """Epochs that take so long, each followed by a save of 100 seconds."""
+    for epoch in loop.epochs(len(seconds)):
+        clock[0] += seconds[epoch]
+        loop.end_epoch()
+        clock[0] += 100
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A list of one number, the seconds of a clock that stands still."""
+    seconds = [0.0]
+    monkeypatch.setattr(loop_module.time, "perf_counter", lambda: seconds[0])
+    return seconds
+
+
+def test_an_epoch_that_takes_more_than_three_times_the_fastest_is_noted_once(windows, clock, capsys):
+    run_epochs(make_loop(windows), [9.0, 1.0, 2.9], clock)
+    assert capsys.readouterr().out == ""
+    run_epochs(make_loop(windows), [9.0, 1.0, 2.9, 3.1, 9.0], clock)
+    output = capsys.readouterr().out
+    assert output.count("note: this epoch took 3.1 times as long as the fastest one: other programs use") == 1
+    assert output.count("OMP_NUM_THREADS to fewer threads") == 1
+    assert "times" not in output.replace("3.1 times", "")
+
+
+def test_the_rest_of_an_epoch_is_no_measure_for_whole_ones(windows, clock, capsys):
+    """A training that goes on within an epoch."""
+    loop = make_loop(windows)
+    loop.batch, loop.epoch_start = 3, loop.generator.get_state()
+    run_epochs(loop, [0.1, 1.0, 2.9], clock)
+    assert capsys.readouterr().out == ""
