@@ -10,8 +10,9 @@ from common.runtime import devices, interrupt, parallel
 from common.runtime.errors import InputError
 from common.training import BestWeights, Loop, Means, check_finite
 from common.training import loop as loop_module
-from common.training.cuda_graph import CudaGraph, copy_of, tensors_of
+from common.training.cuda_graph import WARM_UP, CudaGraph, copy_of, tensors_of
 from common.training.loop import Batch
+from helpers import graph_stand_in
 
 import pytest
 import torch
@@ -274,6 +275,62 @@ def test_copies_of_nested_inputs_have_tensors_of_their_own():
         assert torch.equal(mine, theirs) and mine.data_ptr() != theirs.data_ptr()
         mine.fill_(7)
         assert not (theirs == 7).any()
+
+
+class Regression:
+    """Training steps of a line through points (B, 2), whose Python code is run `runs` times."""
+
+    def __init__(self):
+        self.weight, self.runs = torch.zeros(2, requires_grad=True), 0
+
+    def step(self, batch, rate):
+        self.runs += 1
+        x, y = batch
+        loss = (x @ self.weight - y).square().mean()
+        (gradient,) = torch.autograd.grad(loss, self.weight)
+        with torch.no_grad():
+            self.weight.sub_(rate * gradient)
+        return {"total": loss.detach(), "length": self.weight.norm().detach()}
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """The graphs that are recorded by a stand-in for CUDA's."""
+    recorded = []
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: recorded.append(graph_stand_in.Graph()) or recorded[-1])
+    monkeypatch.setattr(torch.cuda, "graph", graph_stand_in.graph)
+    monkeypatch.setattr(CudaGraph, "_warm_up", lambda graph, inputs: graph.step(*inputs))
+    return recorded
+
+
+def curve(step, sizes):
+    """The losses of steps on batches of these sizes. Each batch is overwritten before the next one comes."""
+    generator, losses, batches = torch.Generator().manual_seed(0), [], []
+    for number, size in enumerate(sizes):
+        batch, rate = torch.randn(size, 3, generator=generator), torch.tensor(0.1 / (1 + number))
+        losses.append(step((batch[:, :2], batch[:, 2]), rate))
+        batches.append(batch.fill_(math.nan))
+        rate.fill_(math.nan)
+    assert torch.cat(batches).isnan().all()  # nobody has written to them
+    return [{name: loss.item() for name, loss in step_losses.items()} for step_losses in losses]
+
+
+def test_a_graph_is_replayed_on_copies_of_its_inputs(graphs):
+    plain, recorded = Regression(), Regression()
+    expected = curve(plain.step, [6] * 8)
+    assert curve(CudaGraph(recorded.step), [6] * 8) == expected
+    assert len({losses["total"] for losses in expected}) == 8
+    assert torch.equal(recorded.weight, plain.weight)
+    assert (len(graphs), recorded.runs) == (1, WARM_UP + 1)
+
+
+def test_every_batch_size_has_a_graph(graphs):
+    """The last batch of an epoch is smaller."""
+    plain, recorded = Regression(), Regression()
+    sizes = [6, 6, 4] * 4
+    assert curve(CudaGraph(recorded.step), sizes) == curve(plain.step, sizes)
+    assert torch.equal(recorded.weight, plain.weight)
+    assert (len(graphs), recorded.runs) == (2, WARM_UP + 2)
 
 
 def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
