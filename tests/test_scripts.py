@@ -55,12 +55,14 @@ def test_a_script_leaves_every_result(name, tiny, duet):
         "model_2": ("npz",),
         "run": ("json",),
     }
-    histories = [f"histories/{file}.{ending}" for file, its in endings.items() for ending in its]
-    kept = ["config.json", "report.html", "weights/checkpoint"]
+    histories = [
+        f"histories/{file}.{ending}" for file, endings_of_file in endings.items() for ending in endings_of_file
+    ]
+    always = ["config.json", "report.html", "weights/checkpoint"]
     kit = ["client_settings.txt", "dancer1.bvh", "dancer2.bvh", "model.json", *(f"{net}_weights" for net in NETS[name])]
-    kept += [f"realtime/{file}" for file in kit]
+    always += [f"realtime/{file}" for file in kit]
     (duet / "results/.lock").unlink(missing_ok=True)  # which some versions of filelock leave
-    assert files_in(duet / "results") == sorted([*anims, *histories, *kept, *weights])
+    assert files_in(duet / "results") == sorted([*anims, *histories, *always, *weights])
 
     log = re.findall(
         r"^epoch (\d) : ae train: (\S+) ae test: (\S+) norm (\S+) pos (\S+) quat (\S+) kld (\S+) time \S+$",
@@ -108,21 +110,21 @@ def check_clips(duet, name):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, duet, monkeypatch):
-    found = []
-    for hold in (True, False):
-        settings = {"epochs": 1, "export_hold_feet": hold, "initial_weights": "regression"}  # with feet that stand
+    runs = []
+    for lock in (True, False):
+        settings = {"epochs": 1, "export_hold_feet": lock, "initial_weights": "regression"}  # with feet that stand
         assert run_here(name, tiny | settings, monkeypatch) == 0
         files = (duet / "results/anims").glob("*.bvh")
         clips = {file.stem: load_mocap(file).root_pos for file in files}
         measures = json.loads((duet / "results/histories/metrics_1.json").read_text(encoding="utf-8"))
-        found.append((clips, [row["figures"][-1] for row in measures["rows"]]))
-    (held, slides), (free, slid) = found
-    assert held.keys() == free.keys()
-    assert all(each["name"] == "foot skate" for each in slides + slid)
-    for clip in held:
-        np.testing.assert_allclose(held[clip][:, 1], free[clip][:, 1], atol=1e-4)  # Y is up
-        assert np.allclose(held[clip], free[clip], atol=1e-3) == clip.startswith("orig"), clip
-    assert sum(each["model"] for each in slides) < sum(each["model"] for each in slid)
+        runs.append((clips, [row["figures"][-1] for row in measures["rows"]]))
+    (locked_roots, locked_figures), (free_roots, free_figures) = runs
+    assert locked_roots.keys() == free_roots.keys()
+    assert all(figure["name"] == "foot skate" for figure in locked_figures + free_figures)
+    for clip in locked_roots:
+        np.testing.assert_allclose(locked_roots[clip][:, 1], free_roots[clip][:, 1], atol=1e-4)  # Y is up
+        assert np.allclose(locked_roots[clip], free_roots[clip], atol=1e-3) == clip.startswith("orig"), clip
+    assert sum(figure["model"] for figure in locked_figures) < sum(figure["model"] for figure in free_figures)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -186,8 +188,8 @@ def test_switches_leave_files_out(name, tiny, duet, monkeypatch):
     assert run_here(name, tiny | off, monkeypatch) == 0
     left = files_in(duet / "results")
     always = ["latent_2.npz", "metrics_2.csv", "metrics_2.json", "model_2.npz", "run.json"]
-    kept = [*(f"histories/{file}" for file in always), "weights/checkpoint"]
-    assert [path for path in left if path.startswith(("weights", "histories"))] == kept
+    expected = [*(f"histories/{file}" for file in always), "weights/checkpoint"]
+    assert [path for path in left if path.startswith(("weights", "histories"))] == expected
 
 
 def test_several_pairs_ranges_and_dancers_of_different_skeletons(tiny, duet, monkeypatch, capsys):

@@ -53,18 +53,18 @@ def left(runs, tmp_path):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_page_holds_the_positions_of_the_exported_files(name, runs):
-    found = Page(runs[name] / "report.html")
-    found.check_policy()
+    report_page = Page(runs[name] / "report.html")
+    report_page.check_policy()
     clip_files = sorted((runs[name] / "anims").glob("*.bvh"))
-    assert len(clip_files) == len(found.data["motion"]["clips"]) == (7 if name == "vae_rnn" else 6)
+    assert len(clip_files) == len(report_page.data["motion"]["clips"]) == (7 if name == "vae_rnn" else 6)
     for file in clip_files:
-        number = found.number(file.stem)
+        number = report_page.number(file.stem)
         names, expected = plain_bvh.joint_positions(file.read_text())
-        np.testing.assert_allclose(found.positions(number), expected, atol=0.01)  # a tenth of a millimetre
-        assert np.abs(found.positions(number) - expected).max() > 0
-        clip = found.data["motion"]["clips"][number]
+        np.testing.assert_allclose(report_page.positions(number), expected, atol=0.01)  # a tenth of a millimetre
+        assert np.abs(report_page.positions(number) - expected).max() > 0
+        clip = report_page.data["motion"]["clips"][number]
         assert (clip["fps"], clip["step"]) == (50, 1)
-        assert len(found.data["motion"]["skeletons"][clip["skeleton"]]["names"]) == len(names)
+        assert len(report_page.data["motion"]["skeletons"][clip["skeleton"]]["names"]) == len(names)
     assert (runs[name] / "report.html").stat().st_size < 1_500_000
 
 
@@ -114,25 +114,27 @@ def test_which_clips_belong_together(runs):
 
 
 def test_clips_of_other_frames_are_not_compared():
-    found = [
+    described = [
         {"name": f"orig_sequence_dancer2_index_0_seq_start_{start}_length_40", **presets.role("orig_sequence_dancer2")}
         for start in (0, 10)
     ]
     for name in ("seq_start_10_length_40", "seq_start_10_length_40_in_place", "seq_start_20_length_40"):
-        found.append({"name": f"pred_sequence_dancer2_epoch_2_{name}", **presets.role("pred_sequence_dancer2_epoch_2")})
-    presets.add_titles(found)
-    assert [clip["compare"] for clip in found] == [-1, -1, 1, 1, -1]
+        described.append(
+            {"name": f"pred_sequence_dancer2_epoch_2_{name}", **presets.role("pred_sequence_dancer2_epoch_2")}
+        )
+    presets.add_titles(described)
+    assert [clip["compare"] for clip in described] == [-1, -1, 1, 1, -1]
 
 
 def test_what_was_learnt_last_is_shown_first(body):
     """A run that was stopped after 100 epochs, and went on, has left clips of both."""
     made = ("pred_sequence_dancer2", "rec_sequences", "seq_randwalk")
     names = [f"{name}_epoch_{count}_seq_start_1_length_9" for count in (100, 90, 600) for name in made]
-    found = packed([(name, body) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", *names)])
-    shown = [[found["clips"][place]["name"] for place in preset["clips"]] for preset in found["presets"]]
+    motion = packed([(name, body) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", *names)])
+    shown = [[motion["clips"][place]["name"] for place in preset["clips"]] for preset in motion["presets"]]
     assert shown[1] == ["orig_sequence_dancer1", names[6]]
     assert shown[-1] == names[7:9]
-    abouts = {clip["name"]: clip["about"] for clip in found["clips"]}
+    abouts = {clip["name"]: clip["about"] for clip in motion["clips"]}
     assert abouts[names[6]] == "as the model answers dancer 1, after 600 epochs"
     assert abouts["orig_sequence_dancer1"] == "recorded"
     alone = packed([(name, body) for name in ("orig_sequence_dancer1", names[0])])["clips"]
@@ -142,8 +144,8 @@ def test_what_was_learnt_last_is_shown_first(body):
 def test_dancers_in_place_do_not_stand_inside_each_other(body):
     names = "orig_sequence_dancer1", "orig_sequence_dancer2", "pred_sequence_dancer2"
     for take, beside in ((root_path.stand(body), [True] * 3), (walking(body), [False, False, True])):
-        found = packed([(name, take) for name in names])["presets"]
-        assert [preset["beside"] for preset in found] == [preset["in_place"] for preset in found] == beside
+        choices = packed([(name, take) for name in names])["presets"]
+        assert [preset["beside"] for preset in choices] == [preset["in_place"] for preset in choices] == beside
 
 
 def walking(body):
@@ -153,9 +155,9 @@ def walking(body):
 
 def packed(named, config=EMPTY["config"], run=EMPTY["run"]):
     problems = []
-    found = clips.packed(PROJECT / "nowhere", config, run, named, problems)
+    motion = clips.packed(PROJECT / "nowhere", config, run, named, problems)
     assert problems == []
-    return found
+    return motion
 
 
 def shown(tmp_path, named, **more):
@@ -167,43 +169,43 @@ def shown(tmp_path, named, **more):
 def test_up_is_up(up_axis, body, tmp_path):
     """A body that was turned with its axes stands upright again."""
     upright = positions(body)
-    found = shown(tmp_path, [("orig_sequence_dancer1", turned(body, up_axis, rest_too=False))]).positions(0)
-    np.testing.assert_allclose(found[..., 1], upright[..., 1], atol=0.01)
-    apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (found, upright)]
+    page_positions = shown(tmp_path, [("orig_sequence_dancer1", turned(body, up_axis, rest_too=False))]).positions(0)
+    np.testing.assert_allclose(page_positions[..., 1], upright[..., 1], atol=0.01)
+    apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (page_positions, upright)]
     np.testing.assert_allclose(*apart, atol=0.02)
-    volumes = [np.linalg.det(p[:, 2:5] - p[:, :1]) for p in (found, upright)]
+    volumes = [np.linalg.det(p[:, 2:5] - p[:, :1]) for p in (page_positions, upright)]
     np.testing.assert_allclose(*volumes, rtol=1e-2, atol=5)  # no mirror image
 
 
 def test_a_generated_clip_lies_as_its_recording_stands(body, tmp_path):
     lying = dataclasses.replace(body, up_axis="Z")
-    found = packed([("orig_sequence_dancer1", body), ("pred_sequence_dancer2_epoch_1", lying)])
-    assert found["clips"][0]["path"] == found["clips"][1]["path"]
+    motion = packed([("orig_sequence_dancer1", body), ("pred_sequence_dancer2_epoch_1", lying)])
+    assert motion["clips"][0]["path"] == motion["clips"][1]["path"]
     overruled = packed([("orig_sequence_dancer1", body)], {"mocap_up_axis": "Z"})
-    assert overruled["clips"][0]["path"] != found["clips"][0]["path"]
+    assert overruled["clips"][0]["path"] != motion["clips"][0]["path"]
 
 
 def test_the_path_may_be_long_and_stays_exact(body, tmp_path):
     far = dataclasses.replace(body, root_pos=body.root_pos + np.linspace(0, 90_000, 40)[:, None] * (1, 0, -1))
-    found = shown(tmp_path, [("far", far)]).positions(0)
-    np.testing.assert_allclose(found, positions(far), atol=0.01)
+    page_positions = shown(tmp_path, [("far", far)]).positions(0)
+    np.testing.assert_allclose(page_positions, positions(far), atol=0.01)
 
 
 def test_eight_default_clips_of_a_real_body_are_small(tmp_path):
     takes = [(f"clip {number}", body_of(57, 1000, 50.0)) for number in range(8)]
     path = report.save(tmp_path, clips=takes)
     assert path.stat().st_size < 5_000_000
-    found = Page(path)
-    np.testing.assert_allclose(found.positions(3), positions(takes[3][1]), atol=0.01)
+    report_page = Page(path)
+    np.testing.assert_allclose(report_page.positions(3), positions(takes[3][1]), atol=0.01)
 
 
 @pytest.mark.parametrize(("fps", "frames", "step"), [(50.0, 100, 1), (59.94, 100, 1), (120.0, 100, 2), (240.0, 100, 4)])
 def test_no_more_frames_than_a_screen_shows(fps, frames, step, tmp_path):
     take = body_of(5, frames, fps)
-    found = shown(tmp_path, [("a clip", take)])
-    clip = found.data["motion"]["clips"][0]
+    report_page = shown(tmp_path, [("a clip", take)])
+    clip = report_page.data["motion"]["clips"][0]
     assert (clip["step"], clip["fps"]) == (step, pytest.approx(fps / step))
-    np.testing.assert_allclose(found.positions(0), positions(take)[::step], atol=0.01)
+    np.testing.assert_allclose(report_page.positions(0), positions(take)[::step], atol=0.01)
 
 
 def test_long_clips_are_thinned_and_then_cut(monkeypatch, tmp_path):
@@ -233,11 +235,11 @@ def test_any_format_is_read_once_and_in_centimetres(input_ending, formats_out, t
         "epochs": 1,
     }
     assert run_here("vae_rnn", tiny | given, monkeypatch) == 0
-    found = Page(duet / "results/report.html")
-    assert len(found.data["motion"]["clips"]) == 7
+    report_page = Page(duet / "results/report.html")
+    assert len(report_page.data["motion"]["clips"]) == 7
     for dancer, take in enumerate(takes, 1):
-        number = found.number(f"orig_sequence_dancer{dancer}")
-        np.testing.assert_allclose(found.positions(number), positions(take)[10:50], atol=0.02)
+        number = report_page.number(f"orig_sequence_dancer{dancer}")
+        np.testing.assert_allclose(report_page.positions(number), positions(take)[10:50], atol=0.02)
 
 
 def test_marks_are_found_by_name_and_else_left_out(body):
@@ -271,16 +273,16 @@ def test_hostile_names_stay_text(left, tmp_path):
     metrics = {"rows": [{"conversion": HOSTILE[0], "figures": [{"name": HOSTILE[1], "unit": HOSTILE[2]}]}]}
     (left / "histories" / "metrics_2.json").write_text(json.dumps(metrics | {"summary": HOSTILE}))
     path = report.save(left, clips=[(name, take) for name in HOSTILE])
-    found = Page(path)
-    found.check_policy()
-    assert found.data["motion"]["skeletons"][0]["names"] == take.skeleton.joint_names
-    assert {clip["name"] for clip in found.data["motion"]["clips"]} == set(HOSTILE)
-    assert found.data["metrics"]["rows"][0]["conversion"] == HOSTILE[0]
+    report_page = Page(path)
+    report_page.check_policy()
+    assert report_page.data["motion"]["skeletons"][0]["names"] == take.skeleton.joint_names
+    assert {clip["name"] for clip in report_page.data["motion"]["clips"]} == set(HOSTILE)
+    assert report_page.data["metrics"]["rows"][0]["conversion"] == HOSTILE[0]
     text = path.read_text(encoding="utf-8")
     data = text[text.index('id="data"') :].split("</script>")[0]
     assert "<" not in data.split(">", 1)[1]
-    assert "alert" not in " ".join(found.words)
-    assert len(found.data["sentence"]) < 4000
+    assert "alert" not in " ".join(report_page.words)
+    assert len(report_page.data["sentence"]) < 4000
 
 
 def test_json_in_a_page():
@@ -361,13 +363,13 @@ PARTS = {
 def test_what_is_there_is_shown(name, left):
     change, problems = PARTS[name]
     change(left)
-    found = Page(report.save(left))
-    found.check_policy()
-    assert len(found.data["problems"]) == problems
-    assert (found.data["motion"] is None) == (not list(left.glob("anims/*.bvh")))
-    assert found.data["sentence"].endswith(".")
+    report_page = Page(report.save(left))
+    report_page.check_policy()
+    assert len(report_page.data["problems"]) == problems
+    assert (report_page.data["motion"] is None) == (not list(left.glob("anims/*.bvh")))
+    assert report_page.data["sentence"].endswith(".")
     if name == "a history of NaN":
-        assert found.data["history"] == {
+        assert report_page.data["history"] == {
             "columns": {"ae train": [None, None, 1], "ae test": [None, 1, 2]}, "epochs": [1, 2, 3],
         }  # fmt: skip
 
@@ -487,14 +489,18 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
     monkeypatch.setattr(build, "save", keep)
     assert run_here(name, tiny, monkeypatch) == 0
     assert len(pages) == 2  # after the first of two epochs, and at the end
-    during, after = (found.data for found in pages)
+    during, after = (report_page.data for report_page in pages)
     assert (during["run"]["state"], during["run"]["epochs_done"]) == ("training", 1)
     assert "for 1 of 2 epochs so far in " in during["sentence"]
     names = [clip["name"] for clip in during["motion"]["clips"]]
     expected = ["pred_sequence_dancer2"] if name == "vae_rnn" else [
-        f"pred_sequence_dancer{way}" for way in ("1_to_dancer1", "1_to_dancer2", "2_to_dancer1", "2_to_dancer2")
+        f"pred_sequence_dancer{source}_to_dancer{target}" for source in (1, 2) for target in (1, 2)
     ]  # fmt: skip
-    assert names == ["orig_sequence_dancer1", "orig_sequence_dancer2", *(f"{way}_epoch_1" for way in expected)]
+    assert names == [
+        "orig_sequence_dancer1",
+        "orig_sequence_dancer2",
+        *(f"{conversion}_epoch_1" for conversion in expected),
+    ]
     take = load_mocap(duet / "two.bvh")
     np.testing.assert_allclose(pages[0].positions(1), positions(take)[80:100], atol=0.01)
     assert during["motion"]["presets"][0]["clips"] == [0, 1]
@@ -543,22 +549,22 @@ def pair(duet):
 
 
 def test_the_map_holds_the_codes_of_windows(nets, pair):
-    found = latent.make(nets, Duet([pair], [[(5, 95)]], 0.2), 8)
+    code_map = latent.make(nets, Duet([pair], [[(5, 95)]], 0.2), 8)
     encoder = nets[0].encoder
-    assert {*found.dancer} == {0, 1}
-    for point in range(0, len(found.codes), 7):
-        dancer, frame = found.dancer[point], found.frame[point]
+    assert {*code_map.dancer} == {0, 1}
+    for point in range(0, len(code_map.codes), 7):
+        dancer, frame = code_map.dancer[point], code_map.frame[point]
         take = cut(pair[dancer], frame, frame + 8, anchor=5)
         code = generate.encode(encoder, torch.as_tensor(take.rot_local, dtype=torch.float32).flatten(1), 8)
-        np.testing.assert_allclose(found.codes[point], code[0], atol=1e-5)
-        assert found.held_out[point] == (frame >= 77)
+        np.testing.assert_allclose(code_map.codes[point], code[0], atol=1e-5)
+        assert code_map.held_out[point] == (frame >= 77)
         assert frame >= 77 or frame + 8 <= 77
-        assert found.takes[found.take[point]] == ("one.bvh", "two.bvh")[dancer]
-        motion = (found.motion1, found.motion2)[dancer][found.first[point] :][: found.lengths[1]]
+        assert code_map.takes[code_map.take[point]] == ("one.bvh", "two.bvh")[dancer]
+        motion = (code_map.motion1, code_map.motion2)[dancer][code_map.first[point] :][: code_map.lengths[1]]
         frames = np.arange(frame, frame + 8, 3)  # 50 frames per second, of which 20 are enough
         expected = positions(pair[dancer])[frames]
-        np.testing.assert_allclose(motion * found.scales[dancer], expected - expected[:, :1], atol=0.05)
-    assert found.fps == pytest.approx([50, 50 / 3])
+        np.testing.assert_allclose(motion * code_map.scales[dancer], expected - expected[:, :1], atol=0.05)
+    assert code_map.fps == pytest.approx([50, 50 / 3])
 
 
 def test_principal_components_by_another_way():
@@ -590,20 +596,20 @@ def test_a_long_recording_takes_no_more_room(nets, pair, tmp_path, monkeypatch):
         )
         for take in pair
     )
-    found = latent.make(nets, Duet([long], [[(0, 1000), (1000, 3000)]], 0.2), 8)
-    assert found.motion1.nbytes <= 20_000
-    assert 20 <= (found.dancer == 0).sum() <= 30
-    assert found.frame.min() < 100
-    assert found.frame.max() > 2800
-    assert 0.1 < found.held_out.mean() < 0.3
+    code_map = latent.make(nets, Duet([long], [[(0, 1000), (1000, 3000)]], 0.2), 8)
+    assert code_map.motion1.nbytes <= 20_000
+    assert 20 <= (code_map.dancer == 0).sum() <= 30
+    assert code_map.frame.min() < 100
+    assert code_map.frame.max() > 2800
+    assert 0.1 < code_map.held_out.mean() < 0.3
 
 
 def test_a_map_is_read_as_it_was_written(nets, pair, tmp_path):
-    found = latent.make(nets, Duet([pair], [[(0, 100)]], 0.2), 8)
-    latent.save(found, tmp_path, 3)
+    code_map = latent.make(nets, Duet([pair], [[(0, 100)]], 0.2), 8)
+    latent.save(code_map, tmp_path, 3)
     again = latent.load(tmp_path / "latent_3.npz")
     for field in dataclasses.fields(latent.Map):
-        np.testing.assert_array_equal(getattr(found, field.name), getattr(again, field.name))
+        np.testing.assert_array_equal(getattr(code_map, field.name), getattr(again, field.name))
     assert [path.name for path in tmp_path.glob("latent*")] == ["latent_3.npz"]
 
 
@@ -632,9 +638,9 @@ def test_the_map_is_quick(nets, pair):
 
 def test_names_that_numpy_cannot_keep(nets, pair, tmp_path):
     odd = [dataclasses.replace(take, path="a\0" * 300) for take in pair]
-    found = latent.make(nets, Duet([odd], [[(0, 100)]], 0.2), 8)
-    latent.save(found, tmp_path, 1)
-    assert latent.load(tmp_path / "latent_1.npz").takes.tolist() == found.takes.tolist()
+    code_map = latent.make(nets, Duet([odd], [[(0, 100)]], 0.2), 8)
+    latent.save(code_map, tmp_path, 1)
+    assert latent.load(tmp_path / "latent_1.npz").takes.tolist() == code_map.takes.tolist()
 
 
 def test_running_says_what_it_ran_on(runs):

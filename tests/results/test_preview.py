@@ -26,18 +26,18 @@ def load_takes(folder):
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monkeypatch, capsys):
     """The history, and a preview that is as large as its figures and takes as long as what it shows."""
-    seen, log_line, folder = [], History.log_line, duet / "results/histories"
+    histories, log_line, folder = [], History.log_line, duet / "results/histories"
 
-    def look(history, seconds):
-        if seen or len(history.rows) > 1:
+    def read_files(history, seconds):
+        if histories or len(history.rows) > 1:
             rows = list(csv.reader((folder / "history_3.csv").open(newline="")))
-            seen.append((len(rows) - 1, (folder / "history_3.png").read_bytes()))
+            histories.append((len(rows) - 1, (folder / "history_3.png").read_bytes()))
         return log_line(history, seconds)
 
-    monkeypatch.setattr(History, "log_line", look)
+    monkeypatch.setattr(History, "log_line", read_files)
     assert run_here(name, tiny | {"epochs": 3}, monkeypatch) == 0
-    assert [rows for rows, _ in seen] == [1, 2]
-    assert len({picture for _, picture in seen}) == 2
+    assert [rows for rows, _ in histories] == [1, 2]
+    assert len({picture for _, picture in histories}) == 2
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
     places = ["histories/history_3.png", "anims/preview_epoch_<n>.gif", "report.html"]
     assert said == ["see how it goes, anew every epoch: " + ", ".join(str(duet / "results" / file) for file in places)]
@@ -77,12 +77,12 @@ def test_a_preview_shows_the_recording_and_what_the_models_make_of_it(name, duet
     sizes = {"sequence_length": 8, "ae_rnn_layer_size": 6, "ae_dense_layer_sizes": [10], "latent_dim": 4}
     vars(script).update(sizes | {"export_hold_feet": False})  # so that legs are as the models have them
     nets = script.make_models([48, 48])
-    shown = []
-    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda *given: shown.append(given))
+    pictures = []
+    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda *given: pictures.append(given))
     monkeypatch.setattr(preview, "SECONDS", 0.5)
-    look = preview.Preview(Duet([takes], [[(0, 10), (20, 80), (80, 100)]], 0.5), 8, VIEW, duet)
-    look.save(script.conversions(nets), 7)
-    rows, title, path, *view = shown[0]
+    previews = preview.Preview(Duet([takes], [[(0, 10), (20, 80), (80, 100)]], 0.5), 8, VIEW, duet)
+    previews.save(script.conversions(nets), 7)
+    rows, title, path, *view = pictures[0]
     assert (title, path, view) == ("epoch 7, held out", duet / "preview_epoch_7.gif", [90.0, -90.0, 1.0, 3.0, 0.04])
     recorded = [cut(take, 50, 75, anchor=20) for take in takes]  # with the signs that training sees
     made = {

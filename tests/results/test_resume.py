@@ -323,8 +323,8 @@ NO_MEMORY = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize("way", ["forward", "backward"])
-def test_too_little_memory_for_a_step_names_the_batch_size(name, way, tiny, duet, monkeypatch, capsys):
+@pytest.mark.parametrize("moment", ["forward", "backward"])
+def test_too_little_memory_for_a_step_names_the_batch_size(name, moment, tiny, duet, monkeypatch, capsys):
     module = load_script(name)
     compute, calls = module.compute_losses, []
 
@@ -336,7 +336,7 @@ def test_too_little_memory_for_a_step_names_the_batch_size(name, way, tiny, duet
         if losses["total"].requires_grad:
             calls.append(1)
             if len(calls) > 10:  # beyond what finds the learning rates
-                fail() if way == "forward" else losses["total"].register_hook(fail)
+                fail() if moment == "forward" else losses["total"].register_hook(fail)
         return losses
 
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, tiny | {"epochs": 9})])

@@ -48,9 +48,9 @@ def reports(tmp_path, monkeypatch):
 )
 def test_what_is_told_and_the_exit_code(error, code, told, reports, monkeypatch, capsys):
     monkeypatch.setattr(os, "dup2", lambda *_: None)  # of pytest's own output, which is still read
-    found = end_of(error, monkeypatch, capsys)
-    assert found[0] == code
-    assert found[1] == told or re.fullmatch(told, found[1])
+    ending = end_of(error, monkeypatch, capsys)
+    assert ending[0] == code
+    assert ending[1] == told or re.fullmatch(told, ending[1])
     assert not list(reports.iterdir())
 
 
