@@ -113,8 +113,8 @@ def opened_by_double_click(from_cmd_c):
         return False
     if WINDOWS:
         programs = programs_in_window()
-        alone = programs.count("cmd") == 1 and all(PROGRAMS_OF_A_DOUBLE_CLICK.fullmatch(name) for name in programs)
-        return from_cmd_c and alone
+        no_shell = programs.count("cmd") == 1 and all(PROGRAMS_OF_A_DOUBLE_CLICK.fullmatch(name) for name in programs)
+        return from_cmd_c and no_shell
     has_desktop = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return has_desktop and os.getsid(0) == os.getpid()
 

@@ -63,9 +63,11 @@ def ufbx():
 
     def read(path):
         out = path.with_suffix(".npz")
-        child = PROJECT / "tests" / "helpers" / "ufbx_child.py"
-        done = subprocess.run([sys.executable, child, path, out], capture_output=True, encoding="utf-8", timeout=300)
-        assert done.returncode == 0, done.stderr
+        program = PROJECT / "tests" / "helpers" / "ufbx_child.py"
+        child_run = subprocess.run(
+            [sys.executable, program, path, out], capture_output=True, encoding="utf-8", timeout=300
+        )
+        assert child_run.returncode == 0, child_run.stderr
         with np.load(out) as file:
             return dict(file)
 

@@ -17,14 +17,14 @@ import torch
 def test_a_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch, capsys):
     settings, words = prepare(MISTAKES[mistake], duet)
     assert run_here(name, tiny | settings, monkeypatch) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("\nerror: ")
-    assert told.err.count("\n") == 2  # one message, on one line
-    assert len(told.err) < 1000
-    assert told.err[1:-1].isprintable()
+    output = capsys.readouterr()
+    assert output.err.startswith("\nerror: ")
+    assert output.err.count("\n") == 2  # one message, on one line
+    assert len(output.err) < 1000
+    assert output.err[1:-1].isprintable()
     for word in words:
-        assert word in told.err
-    assert "epoch 1" not in told.out
+        assert word in output.err
+    assert "epoch 1" not in output.out
     assert not (duet / "executed").exists()
     assert not (duet / "results").is_dir() or not list((duet / "results").rglob("*weights_epoch*"))
 
@@ -66,18 +66,18 @@ def test_weights_that_went_wrong_are_refused(tiny, duet, monkeypatch, capsys):
 def test_a_console_of_another_encoding_is_no_mistake(tiny, duet, encoding):
     (duet / "one.bvh").rename(duet / "日本.bvh")
     files = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1}
-    done = start_script("vae_rnn", tiny | files, PYTHONIOENCODING=encoding)
-    assert done.returncode == 0, done.stderr
+    run = start_script("vae_rnn", tiny | files, PYTHONIOENCODING=encoding)
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.skipif(not torch.__file__.isascii(), reason="such a system cannot import torch from such a folder")
 def test_a_system_that_knows_ascii_only_is_no_mistake(name, tiny, duet):
     (duet / "one.bvh").rename(duet / "日本.bvh")
-    given = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1, "results_path": "dänçe test"}
+    settings = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1, "results_path": "dänçe test"}
     system = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
-    done = start_script(name, tiny | given, cwd=duet, **system)
-    assert done.returncode == 0, done.stderr
+    run = start_script(name, tiny | settings, cwd=duet, **system)
+    assert run.returncode == 0, run.stderr
     assert list((duet / "dänçe test" / "anims").glob("orig_*.gif"))
     assert json.loads((duet / "dänçe test" / "config.json").read_text(encoding="utf-8"))["script"] == f"{name}.py"
 
@@ -94,10 +94,10 @@ def test_joints_that_differ_are_named_where_one_encoder_serves_both(tiny, duet, 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_mistake_in_a_process_of_its_own(name, tiny):
     for settings, word in (({"mocap_files": [["one.bvh", "none.bvh"]]}, "none.bvh"), ({"epoch": 3}, "'epochs'")):
-        done = start_script(name, tiny | settings)
-        assert done.returncode == 2
-        assert word in done.stderr
-        assert "Traceback" not in done.stderr + done.stdout
+        run = start_script(name, tiny | settings)
+        assert run.returncode == 2
+        assert word in run.stderr
+        assert "Traceback" not in run.stderr + run.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
@@ -115,10 +115,10 @@ def test_the_project_folder_is_left_as_it_was(tiny, duet, monkeypatch):
 
 def test_a_setting_without_a_value(monkeypatch, capsys):
     for argument in ("--epochs", "epochs=3", "-e", "--", "\x1b[2J"):
-        monkeypatch.setattr("helpers.project.arguments", lambda *_, given=argument: [given])
+        monkeypatch.setattr("helpers.project.arguments", lambda *_, typed=argument: [typed])
         assert run_here("vae_rnn", {}, monkeypatch) == 2
-        told = capsys.readouterr().err
-        assert told.startswith(f"\nerror: cannot read the argument {argument!r}: settings are given as --name=value")
+        message = capsys.readouterr().err
+        assert message.startswith(f"\nerror: cannot read the argument {argument!r}: settings are given as --name=value")
 
 
 def test_a_device_that_does_not_start(tiny, monkeypatch, capsys):

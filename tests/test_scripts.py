@@ -42,9 +42,9 @@ def files_in(folder):
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_leaves_every_result(name, tiny, duet):
     tiny |= {"export_hold_feet": False, "initial_weights": "regression", "keep_best": False}
-    done = start_script(name, tiny, cwd=duet)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    run = start_script(name, tiny, cwd=duet)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
     anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
     weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
     anims += [f"anims/preview_epoch_{epoch}.gif" for epoch in (1, 2)]
@@ -66,7 +66,7 @@ def test_a_script_leaves_every_result(name, tiny, duet):
 
     log = re.findall(
         r"^epoch (\d) : ae train: (\S+) ae test: (\S+) norm (\S+) pos (\S+) quat (\S+) kld (\S+) time \S+$",
-        done.stdout,
+        run.stdout,
         re.MULTILINE,
     )
     assert [line[0] for line in log] == ["1", "2"]
@@ -76,7 +76,7 @@ def test_a_script_leaves_every_result(name, tiny, duet):
     np.testing.assert_allclose(values[:, :6], np.array([line[1:] for line in log], float), atol=1e-4)
     assert np.isfinite(values).all()
     for stage in ("load", "segment", "train on cpu", "export", "measure"):
-        assert re.search(rf"^--- {stage}.*: done in \d+\.\d s$", done.stdout, re.MULTILINE)
+        assert re.search(rf"^--- {stage}.*: done in \d+\.\d s$", run.stdout, re.MULTILINE)
     config = json.loads((duet / "results/config.json").read_text(encoding="utf-8"))
     assert config["script"] == f"{name}.py"
     assert {key: config[key] for key in tiny if key in config} == {key: tiny[key] for key in tiny if key in config}
@@ -130,16 +130,16 @@ def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, d
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_weights_make_the_clips_again(name, tiny, duet, monkeypatch, capsys):
     assert run_here(name, tiny, monkeypatch) == 0
-    first = {clip: positions(load_mocap(duet / f"results/anims/{clip}.bvh")) for clip in CLIPS[name]}
+    trained_clips = {clip: positions(load_mocap(duet / f"results/anims/{clip}.bvh")) for clip in CLIPS[name]}
     files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
-    again = tiny | files | {"load_weights": True, "epochs": 0}
+    export_only = tiny | files | {"load_weights": True, "epochs": 0}
     for run in (1, 2):  # the weights are still in their place after their run was moved aside
-        assert run_here(name, again, monkeypatch) == 0
+        assert run_here(name, export_only, monkeypatch) == 0
         assert len(list((duet / "results/previous").iterdir())) == run
         for clip in CLIPS[name]:
             if "randwalk" not in clip:
-                made = duet / "results/anims" / f"{clip.replace('epoch_2', 'epoch_0')}.bvh"
-                np.testing.assert_allclose(positions(load_mocap(made)), first[clip], atol=1e-3)
+                clip_path = duet / "results/anims" / f"{clip.replace('epoch_2', 'epoch_0')}.bvh"
+                np.testing.assert_allclose(positions(load_mocap(clip_path)), trained_clips[clip], atol=1e-3)
     assert "epoch" not in capsys.readouterr().out.split("--- segment")[-1].split("--- export")[0]
 
 
@@ -148,8 +148,8 @@ def test_training_starts_from_loaded_weights(name, tiny, duet, monkeypatch):
     assert run_here(name, tiny | {"ae_learning_rate": 1e-12}, monkeypatch) == 0
     files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
     before = {net: torch.load(path, weights_only=True) for net, path in files.items()}
-    more = tiny | files | {"load_weights": True, "epochs": 1, "ae_learning_rate": 1e-12, "random_seed": 5}
-    assert run_here(name, more, monkeypatch) == 0
+    one_epoch = tiny | files | {"load_weights": True, "epochs": 1, "ae_learning_rate": 1e-12, "random_seed": 5}
+    assert run_here(name, one_epoch, monkeypatch) == 0
     for net, state in before.items():
         after = torch.load(duet / "results/weights" / f"{net.split('_')[0]}_weights_epoch_1", weights_only=True)
         for key in state:
@@ -184,12 +184,12 @@ def test_training_learns(name, recipe, tiny, duet, monkeypatch):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_switches_leave_files_out(name, tiny, duet, monkeypatch):
-    off = {"save_weights": False, "save_history": False, "export_formats": ["bvh"], "test_percentage": 0}
-    assert run_here(name, tiny | off, monkeypatch) == 0
-    left = files_in(duet / "results")
+    switched_off = {"save_weights": False, "save_history": False, "export_formats": ["bvh"], "test_percentage": 0}
+    assert run_here(name, tiny | switched_off, monkeypatch) == 0
+    result_files = files_in(duet / "results")
     always = ["latent_2.npz", "metrics_2.csv", "metrics_2.json", "model_2.npz", "run.json"]
     expected = [*(f"histories/{file}" for file in always), "weights/checkpoint"]
-    assert [path for path in left if path.startswith(("weights", "histories"))] == expected
+    assert [path for path in result_files if path.startswith(("weights", "histories"))] == expected
 
 
 def test_several_pairs_ranges_and_dancers_of_different_skeletons(tiny, duet, monkeypatch, capsys):
@@ -211,8 +211,8 @@ def test_several_pairs_ranges_and_dancers_of_different_skeletons(tiny, duet, mon
 
 def test_clips_are_cut_to_what_the_take_has(tiny, duet, monkeypatch):
     assert run_here("vae_rnn", tiny | {"export_seq_start": 90, "export_mix_seq_start": 95}, monkeypatch) == 0
-    left = files_in(duet / "results")
-    assert "anims/orig_sequence_dancer1_index_0_seq_start_90_length_10.bvh" in left
-    assert "anims/seq_mix_epoch_2_seq1_start_90_seq2_start_90_length_10.bvh" in left
+    result_files = files_in(duet / "results")
+    assert "anims/orig_sequence_dancer1_index_0_seq_start_90_length_10.bvh" in result_files
+    assert "anims/seq_mix_epoch_2_seq1_start_90_seq2_start_90_length_10.bvh" in result_files
     assert run_here("vae_rnn", tiny | {"export_seq_start": 1000, "export_seq_length": 30}, monkeypatch) == 0
     assert "anims/orig_sequence_dancer1_index_0_seq_start_70_length_30.bvh" in files_in(duet / "results")

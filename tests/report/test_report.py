@@ -171,8 +171,8 @@ def test_up_is_up(up_axis, body, tmp_path):
     upright = positions(body)
     page_positions = shown(tmp_path, [("orig_sequence_dancer1", turned(body, up_axis, rest_too=False))]).positions(0)
     np.testing.assert_allclose(page_positions[..., 1], upright[..., 1], atol=0.01)
-    apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (page_positions, upright)]
-    np.testing.assert_allclose(*apart, atol=0.02)
+    distances = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (page_positions, upright)]
+    np.testing.assert_allclose(*distances, atol=0.02)
     volumes = [np.linalg.det(p[:, 2:5] - p[:, :1]) for p in (page_positions, upright)]
     np.testing.assert_allclose(*volumes, rtol=1e-2, atol=5)  # no mirror image
 
@@ -408,14 +408,14 @@ def test_times_in_words(seconds, words):
 def test_the_command_makes_the_page_again(left):
     before = Page(left / "report.html").data
     (left / "report.html").unlink()
-    done = subprocess.run(
+    child = subprocess.run(
         [sys.executable, "-m", "common.report", str(left)], cwd=PROJECT, capture_output=True, encoding="utf-8"
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip() == f"The report is {left / 'report.html'}"
+    assert (child.returncode, child.stderr) == (0, "")
+    assert child.stdout.strip() == f"The report is {left / 'report.html'}"
     after = Page(left / "report.html").data
-    for part in ("config", "run", "sentence", "history", "metrics", "latent"):
-        assert after[part] == before[part], part
+    for section in ("config", "run", "sentence", "history", "metrics", "latent"):
+        assert after[section] == before[section], section
     assert after["motion"] == before["motion"]
 
 
@@ -607,9 +607,9 @@ def test_a_long_recording_takes_no_more_room(nets, pair, tmp_path, monkeypatch):
 def test_a_map_is_read_as_it_was_written(nets, pair, tmp_path):
     code_map = latent.make(nets, Duet([pair], [[(0, 100)]], 0.2), 8)
     latent.save(code_map, tmp_path, 3)
-    again = latent.load(tmp_path / "latent_3.npz")
+    loaded = latent.load(tmp_path / "latent_3.npz")
     for field in dataclasses.fields(latent.Map):
-        np.testing.assert_array_equal(getattr(code_map, field.name), getattr(again, field.name))
+        np.testing.assert_array_equal(getattr(code_map, field.name), getattr(loaded, field.name))
     assert [path.name for path in tmp_path.glob("latent*")] == ["latent_3.npz"]
 
 
@@ -637,8 +637,8 @@ def test_the_map_is_quick(nets, pair):
 
 
 def test_names_that_numpy_cannot_keep(nets, pair, tmp_path):
-    odd = [dataclasses.replace(take, path="a\0" * 300) for take in pair]
-    code_map = latent.make(nets, Duet([odd], [[(0, 100)]], 0.2), 8)
+    takes = [dataclasses.replace(take, path="a\0" * 300) for take in pair]
+    code_map = latent.make(nets, Duet([takes], [[(0, 100)]], 0.2), 8)
     latent.save(code_map, tmp_path, 1)
     assert latent.load(tmp_path / "latent_1.npz").takes.tolist() == code_map.takes.tolist()
 

@@ -42,12 +42,14 @@ def test_16_bits_keep_more_digits_than_16_bit_floats():
     weights = torch.randn(1000, 40, generator=random, dtype=torch.float64)
     weights *= torch.logspace(-4, 1, 1000, dtype=torch.float64)[:, None]
     numbers, largest = model.in_16_bits(weights)
-    again = torch.from_numpy(model.from_16_bits(numbers, largest))
+    decoded = torch.from_numpy(model.from_16_bits(numbers, largest))
     assert numbers.dtype == np.int16
     assert largest == float(weights.abs().max())
-    error, error_of_floats = ((other - weights).square().mean().sqrt() for other in (again, weights.half().double()))
+    error, error_of_floats = (
+        (approximation - weights).square().mean().sqrt() for approximation in (decoded, weights.half().double())
+    )
     assert error < 0.3 * error_of_floats
-    assert float(again.abs().max()) == largest
+    assert float(decoded.abs().max()) == largest
     assert not model.from_16_bits(*model.in_16_bits(torch.zeros(3, dtype=torch.float64))).any()
 
 
@@ -63,13 +65,13 @@ def test_sizes_count_the_parameters(layers, bidirectional, dense):
 
 def test_a_model_is_read_as_it_was_written(made, tmp_path):
     model.save(made, tmp_path, 7)
-    again = model.load(tmp_path / "model_7.npz")
+    loaded = model.load(tmp_path / "model_7.npz")
     for name in ("shapes", "bodies", "fps", "hop"):
-        assert getattr(again, name) == getattr(made, name)
-    np.testing.assert_array_equal(again.walk, made.walk)
-    for one, other in zip(again.weights, made.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert (again.fps, again.hop) == (50, 4)
+        assert getattr(loaded, name) == getattr(made, name)
+    np.testing.assert_array_equal(loaded.walk, made.walk)
+    for read, written in zip(loaded.weights, made.weights, strict=True):
+        np.testing.assert_array_equal(read, written)
+    assert (loaded.fps, loaded.hop) == (50, 4)
 
 
 WRONG = {
@@ -169,11 +171,11 @@ def test_without_a_model_the_policy_allows_no_worker(tiny, duet, monkeypatch):
     config = json.loads((results / "config.json").read_text())
     (results / "config.json").write_text(json.dumps(config | {"report_model": False}))
     assert contents.read(results)["model"] is None
-    shown = page.html(contents.read(results) | {"motion": None})
-    assert "worker-src" not in shown
+    html = page.html(contents.read(results) | {"motion": None})
+    assert "worker-src" not in html
     (results / "config.json").write_text(json.dumps(config | {"report_model": True}))
-    shown = page.html(contents.read(results) | {"motion": None})
-    assert shown.count("worker-src blob:;") == 1
+    html = page.html(contents.read(results) | {"motion": None})
+    assert html.count("worker-src blob:;") == 1
 
 
 def test_a_damaged_model_is_named_and_left_out(tiny, duet, monkeypatch):
@@ -189,8 +191,8 @@ def test_a_damaged_model_is_named_and_left_out(tiny, duet, monkeypatch):
 
 
 def test_a_model_of_another_map_is_left_out(made, takes, nets, tmp_path):
-    others = live_page.make_nets(12, [0, 1], **SMALL | {"latent_dim": 4})
-    live_page.write(tmp_path, takes, others, 8)
+    other_nets = live_page.make_nets(12, [0, 1], **SMALL | {"latent_dim": 4})
+    live_page.write(tmp_path, takes, other_nets, 8)
     model.save(made, tmp_path / "histories", 1)
     shown_contents = contents.read(tmp_path)
     assert shown_contents["model"] is None

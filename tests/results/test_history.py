@@ -49,17 +49,17 @@ def test_a_part_that_a_script_adds_to_its_loss_is_shown_too(tmp_path):
 def test_showing_without_a_display_returns_at_once():
     code = "from common.results.history import History\nh = History()\n"
     code += "h.add({'total': 1, 'pos': 1}, {'total': 1})\nh.show()\nprint('done')"
-    done = subprocess.run(
+    child = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, env={"PATH": ""}, capture_output=True, text=True, timeout=60
     )
     if sys.platform == "linux":
-        assert done.stdout == "done\n"
-        assert done.stderr == ""
+        assert child.stdout == "done\n"
+        assert child.stderr == ""
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_training_does_not_wait_for_matplotlib(name):
     """Half a second of every start; the plot is drawn much later."""
     code = f"import sys, {name}\nprint('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120)
-    assert done.stdout == "False\n"
+    child = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    assert child.stdout == "False\n"

@@ -38,9 +38,9 @@ def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monke
     assert run_here(name, tiny | {"epochs": 3}, monkeypatch) == 0
     assert [rows for rows, _ in histories] == [1, 2]
     assert len({picture for _, picture in histories}) == 2
-    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
+    hints = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
     places = ["histories/history_3.png", "anims/preview_epoch_<n>.gif", "report.html"]
-    assert said == ["see how it goes, anew every epoch: " + ", ".join(str(duet / "results" / file) for file in places)]
+    assert hints == ["see how it goes, anew every epoch: " + ", ".join(str(duet / "results" / file) for file in places)]
     for epoch in range(1, 4):
         with Image.open(duet / f"results/anims/preview_epoch_{epoch}.gif") as image:
             assert image.size == ((150, 75) if name == "vae_rnn" else (150, 150))
@@ -64,10 +64,12 @@ def test_previews_leave_no_trace_in_what_is_learnt(name, tiny, duet, monkeypatch
         changes = {"model_save_interval": interval, "results_path": str(duet / folder), "epochs": 3}
         assert run_here(name, tiny | changes, monkeypatch) == 0
     compare(duet / "often", duet / "once", 3)
-    one, other = (weights.read(duet / folder / "weights/checkpoint")["random"] for folder in ("often", "once"))
-    assert torch.equal(one["torch"], other["torch"])
-    assert torch.equal(one["numpy"][1], other["numpy"][1])
-    assert one["python"] == other["python"]
+    states_often, states_once = (
+        weights.read(duet / folder / "weights/checkpoint")["random"] for folder in ("often", "once")
+    )
+    assert torch.equal(states_often["torch"], states_once["torch"])
+    assert torch.equal(states_often["numpy"][1], states_once["numpy"][1])
+    assert states_often["python"] == states_once["python"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -168,7 +170,7 @@ def fail_until_the_export(words, monkeypatch):
     monkeypatch.setattr(run, "export_clips", export)
 
 
-def test_looks_that_find_no_memory_stop_no_training(tiny, duet, monkeypatch, capsys):
+def test_a_lack_of_memory_for_previews_stops_no_training(tiny, duet, monkeypatch, capsys):
     fail_until_the_export("CUDA out of memory", monkeypatch)
     assert run_here("vae_rnn", tiny, monkeypatch) == 0
     output = capsys.readouterr().out
@@ -178,7 +180,7 @@ def test_looks_that_find_no_memory_stop_no_training(tiny, duet, monkeypatch, cap
     assert (duet / "results/report.html").exists()
 
 
-def test_a_look_that_has_a_fault_is_no_lack_of_memory(tiny, duet, monkeypatch, capsys):
+def test_a_fault_in_a_preview_is_no_lack_of_memory(tiny, duet, monkeypatch, capsys):
     fail_until_the_export("a fault", monkeypatch)
     assert run_here("vae_rnn", tiny, monkeypatch) == 1
     assert "not enough memory" not in capsys.readouterr().out

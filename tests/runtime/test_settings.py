@@ -110,8 +110,8 @@ def test_config_is_json_with_the_script(tmp_path):
 
 
 def test_names_from_a_console_of_another_encoding_are_taken():
-    given = "d\udcc3\udca4nçe.bvh"  # what Python makes of "dä" in UTF-8 where the system says ASCII
-    assert configure(f"--mocap_files=[['{given}', 'b']]")["mocap_files"] == [[given, "b"]]
+    surrogates = "d\udcc3\udca4nçe.bvh"  # what Python makes of "dä" in UTF-8 where the system says ASCII
+    assert configure(f"--mocap_files=[['{surrogates}', 'b']]")["mocap_files"] == [[surrogates, "b"]]
 
 
 def test_config_holds_paths_from_a_console_of_another_encoding(tmp_path):
@@ -129,7 +129,7 @@ MISSPELT, DELETED = (
 
 
 @pytest.mark.parametrize(
-    ("script", "right", "wrong", "message"),
+    ("script", "line", "edited", "message"),
     [
         ("vae_rnn", "batch_size = 16", "batchsize = 16", MISSPELT.format("batchsize", "batch_size")),
         ("vae_rnn", "decoder_weights_file", "decoder_weight_file", MISSPELT.format("decoder_weight_file", ".*")),
@@ -139,11 +139,11 @@ MISSPELT, DELETED = (
         ("vae_rnn", "epochs = 600", "epochs = 600\nlearning_rte = 1", "'learning_rte'; is it a misspelt '.*learn"),
     ],
 )
-def test_a_constant_that_was_misspelt_or_deleted_is_named(script, right, wrong, message, tmp_path):
+def test_a_constant_that_was_misspelt_or_deleted_is_named(script, line, edited, message, tmp_path):
     source = (PROJECT / f"{script}.py").read_text(encoding="utf-8")
-    assert f"\n{right}" in source
+    assert f"\n{line}" in source
     namespace = {"__name__": "edited"}
-    exec(compile(source.replace(f"\n{right}", f"\n{wrong}"), "edited.py", "exec"), namespace)
+    exec(compile(source.replace(f"\n{line}", f"\n{edited}"), "edited.py", "exec"), namespace)
     with pytest.raises(InputError, match=message):
         settings.constants_of(namespace, tmp_path / "edited.py")
 
