@@ -1,15 +1,26 @@
 """Fixtures that all tests share."""
 
+import shutil
 import subprocess
 import sys
 
 from common.mocap import bvh
 from helpers import chromium
 from helpers.launcher_copy import Copy
-from helpers.project import PROJECT, RECORDINGS, tiny_settings, write_body, write_duet
+from helpers.project import PROJECT, RECORDINGS, SCRIPTS, run_here, tiny_settings, write_body, write_duet
 
 import numpy as np
 import pytest
+
+SLOW = PROJECT / "tests" / "slow"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest picks by the mark
+def pytest_collection_modifyitems(items):
+    """Everything in tests/slow is marked as slow; elsewhere, single tests are."""
+    for item in items:
+        if SLOW in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +64,22 @@ def duet(tmp_path):
 def tiny(duet):
     """Settings under which a script runs on that duet in about a second."""
     return tiny_settings(duet)
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory):
+    """{script: results folder} of a tiny run of each script, finished after 2 epochs; no test may change them."""
+    duet = write_duet(tmp_path_factory.mktemp("runs"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in SCRIPTS:
+            assert run_here(name, tiny_settings(duet) | {"results_path": str(duet / name)}, patch) == 0
+    return {name: duet / name for name in SCRIPTS}
+
+
+@pytest.fixture
+def copy_run(tiny_runs, duet):
+    """copy_run("vae_rnn") makes the results of that tiny run those of the settings `tiny`; returns their folder."""
+    return lambda name: shutil.copytree(tiny_runs[name], duet / "results")
 
 
 @pytest.fixture(scope="session")

@@ -128,8 +128,9 @@ def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, d
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_weights_make_the_clips_again(name, tiny, duet, monkeypatch, capsys):
-    assert run_here(name, tiny, monkeypatch) == 0
+def test_weights_make_the_clips_again(name, tiny, duet, copy_run, monkeypatch, capsys):
+    copy_run(name)
+    capsys.readouterr()
     trained_clips = {clip: positions(load_mocap(duet / f"results/anims/{clip}.bvh")) for clip in CLIPS[name]}
     files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
     export_only = tiny | files | {"load_weights": True, "epochs": 0}
@@ -144,9 +145,8 @@ def test_weights_make_the_clips_again(name, tiny, duet, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_training_starts_from_loaded_weights(name, tiny, duet, monkeypatch):
-    assert run_here(name, tiny | {"ae_learning_rate": 1e-12}, monkeypatch) == 0
-    files = {f"{net}_weights_file": str(duet / f"results/weights/{net}_weights_epoch_2") for net in NETS[name]}
+def test_training_starts_from_loaded_weights(name, tiny, duet, tiny_runs, monkeypatch):
+    files = {f"{net}_weights_file": str(tiny_runs[name] / f"weights/{net}_weights_epoch_2") for net in NETS[name]}
     before = {net: torch.load(path, weights_only=True) for net, path in files.items()}
     one_epoch = tiny | files | {"load_weights": True, "epochs": 1, "ae_learning_rate": 1e-12, "random_seed": 5}
     assert run_here(name, one_epoch, monkeypatch) == 0

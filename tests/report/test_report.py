@@ -20,7 +20,7 @@ from common.report.run_report import _describe
 from common.runtime import errors, interrupt
 from helpers import plain_bvh
 from helpers.made_takes import body_of, turned
-from helpers.project import PROJECT, SCRIPTS, TINY, load_script, positions, run_here, write_body
+from helpers.project import PROJECT, SCRIPTS, load_script, positions, run_here
 from helpers.report_page import Page
 from helpers.strange_names import NAMES, take_of
 
@@ -32,30 +32,17 @@ HOSTILE = ['</script><script>alert("x")</script>', "<!--", "]]>", "'\"`&amp;${1}
 EMPTY = {"config": {}, "run": {}}
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """The results folders of a tiny run of each script."""
-    folder = tmp_path_factory.mktemp("runs")
-    write_body(folder / "one.bvh")
-    write_body(folder / "two.bvh", phase=0.7)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in SCRIPTS:
-            files = {"mocap_file_path": str(folder), "mocap_files": [["one.bvh", "two.bvh"]]}
-            assert run_here(name, TINY | files | {"results_path": str(folder / name)}, patch) == 0
-    return {name: folder / name for name in SCRIPTS}
-
-
 @pytest.fixture
-def left(runs, tmp_path):
+def left(tiny_runs, tmp_path):
     """What a run of the deepfake has left, to be changed."""
-    return shutil.copytree(runs["vae_rnn_deepfake"], tmp_path / "left")
+    return shutil.copytree(tiny_runs["vae_rnn_deepfake"], tmp_path / "left")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_page_holds_the_positions_of_the_exported_files(name, runs):
-    report_page = Page(runs[name] / "report.html")
+def test_the_page_holds_the_positions_of_the_exported_files(name, tiny_runs):
+    report_page = Page(tiny_runs[name] / "report.html")
     report_page.check_policy()
-    clip_files = sorted((runs[name] / "anims").glob("*.bvh"))
+    clip_files = sorted((tiny_runs[name] / "anims").glob("*.bvh"))
     assert len(clip_files) == len(report_page.data["motion"]["clips"]) == (7 if name == "vae_rnn" else 6)
     for file in clip_files:
         number = report_page.number(file.stem)
@@ -65,13 +52,13 @@ def test_the_page_holds_the_positions_of_the_exported_files(name, runs):
         clip = report_page.data["motion"]["clips"][number]
         assert (clip["fps"], clip["step"]) == (50, 1)
         assert len(report_page.data["motion"]["skeletons"][clip["skeleton"]]["names"]) == len(names)
-    assert (runs[name] / "report.html").stat().st_size < 1_500_000
+    assert (tiny_runs[name] / "report.html").stat().st_size < 1_500_000
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_page_holds_history_settings_and_the_run(name, runs):
-    data = Page(runs[name] / "report.html").data
-    with (runs[name] / "histories/history_2.csv").open(newline="") as file:
+def test_the_page_holds_history_settings_and_the_run(name, tiny_runs):
+    data = Page(tiny_runs[name] / "report.html").data
+    with (tiny_runs[name] / "histories/history_2.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert data["history"]["epochs"] == [1, 2]
     columns = list(data["history"]["columns"].values())
@@ -91,8 +78,8 @@ def test_the_page_holds_history_settings_and_the_run(name, runs):
     assert {"/".join(file["path"]) for file in data["files"]} >= {"config.json", "weights/checkpoint"}
 
 
-def test_which_clips_belong_together(runs):
-    deepfake = Page(runs["vae_rnn_deepfake"] / "report.html")
+def test_which_clips_belong_together(tiny_runs):
+    deepfake = Page(tiny_runs["vae_rnn_deepfake"] / "report.html")
     motion, number = deepfake.data["motion"], deepfake.number
     first, second = number("orig_sequence_dancer1"), number("orig_sequence_dancer2")
     again = [number("pred_sequence_dancer1_to_dancer1"), number("pred_sequence_dancer2_to_dancer2")]
@@ -105,7 +92,7 @@ def test_which_clips_belong_together(runs):
     compared = {place: clip["compare"] for place, clip in enumerate(motion["clips"]) if clip["compare"] >= 0}
     assert compared == {again[0]: first, again[1]: second}  # nobody danced the others
 
-    translation = Page(runs["vae_rnn"] / "report.html")
+    translation = Page(tiny_runs["vae_rnn"] / "report.html")
     motion, number = translation.data["motion"], translation.number
     first, second, answer = (number(name) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", "pred"))
     assert [preset["clips"] for preset in motion["presets"]][:3] == [[first, second], [first, answer], [second, answer]]
@@ -508,9 +495,8 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
     assert during["latent"]["count"] == after["latent"]["count"] > 0
 
 
-def test_a_run_that_goes_on_adds_up_its_time(tiny, duet, monkeypatch):
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
-    path = duet / "results/histories/run.json"
+def test_a_run_that_goes_on_adds_up_its_time(tiny, copy_run, monkeypatch):
+    path = copy_run("vae_rnn") / "histories/run.json"
     before = json.loads(path.read_text())
     path.write_text(json.dumps(before | {"started": "before", "seconds": 1000.0}))
     assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 3}, monkeypatch) == 0
@@ -643,9 +629,9 @@ def test_names_that_numpy_cannot_keep(nets, pair, tmp_path):
     assert latent.load(tmp_path / "latent_1.npz").takes.tolist() == code_map.takes.tolist()
 
 
-def test_running_says_what_it_ran_on(runs):
-    run = json.loads((runs["vae_rnn"] / "histories/run.json").read_text())
+def test_running_says_what_it_ran_on(tiny_runs):
+    run = json.loads((tiny_runs["vae_rnn"] / "histories/run.json").read_text())
     assert run["torch"] == torch.__version__
     assert run["device"].startswith("cpu")
-    take = bvh.load_bvh(runs["vae_rnn"].parent / "one.bvh")
+    take = bvh.load_bvh(tiny_runs["vae_rnn"].parent / "one.bvh")
     assert run["takes"][0][0] == _describe(take)

@@ -146,9 +146,8 @@ def test_a_body_stands_upright(takes, made):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_run_leaves_its_decoders_in_the_page(name, tiny, duet, monkeypatch):
-    assert run_here(name, tiny, monkeypatch) == 0
-    results = duet / "results"
+def test_a_run_leaves_its_decoders_in_the_page(name, tiny_runs):
+    results = tiny_runs[name]
     report = Page(results / "report.html")
     report.check_policy()
     weights = [text for attributes, text in report.scripts if attributes.get("type") == "text/plain"]
@@ -165,9 +164,8 @@ def test_a_run_leaves_its_decoders_in_the_page(name, tiny, duet, monkeypatch):
         assert not len(numbers)
 
 
-def test_without_a_model_the_policy_allows_no_worker(tiny, duet, monkeypatch):
-    assert run_here("vae_rnn", tiny | {"epochs": 1}, monkeypatch) == 0
-    results = duet / "results"
+def test_without_a_model_the_policy_allows_no_worker(copy_run):
+    results = copy_run("vae_rnn")
     config = json.loads((results / "config.json").read_text())
     (results / "config.json").write_text(json.dumps(config | {"report_model": False}))
     assert contents.read(results)["model"] is None
@@ -178,16 +176,16 @@ def test_without_a_model_the_policy_allows_no_worker(tiny, duet, monkeypatch):
     assert html.count("worker-src blob:;") == 1
 
 
-def test_a_damaged_model_is_named_and_left_out(tiny, duet, monkeypatch):
-    assert run_here("vae_rnn", tiny | {"epochs": 1}, monkeypatch) == 0
-    path = duet / "results/histories/model_1.npz"
+def test_a_damaged_model_is_named_and_left_out(copy_run):
+    results = copy_run("vae_rnn")
+    path = results / "histories/model_2.npz"
     whole = path.read_bytes()
     for content in (b"PK\3\4 no", whole[: len(whole) // 2], b""):
         path.write_bytes(content)
-        shown_contents = contents.read(duet / "results")
+        shown_contents = contents.read(results)
         assert (shown_contents["model"], len(shown_contents["problems"])) == (None, 1)
         assert shown_contents["latent"]["count"] > 0
-        assert "model_1.npz cannot be read" in shown_contents["problems"][0]
+        assert "model_2.npz cannot be read" in shown_contents["problems"][0]
 
 
 def test_a_model_of_another_map_is_left_out(made, takes, nets, tmp_path):
