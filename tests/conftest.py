@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if SLOW in item.path.parents:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish():
+    """All that is there now stays: a collection of garbage, as runs ask for, need not look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -392,14 +393,14 @@ def test_times_in_words(seconds, words):
 # the command, and opening
 
 
-def test_the_command_makes_the_page_again(left):
+def test_the_command_makes_the_page_again(left, monkeypatch, capsys):
     before = Page(left / "report.html").data
     (left / "report.html").unlink()
-    child = subprocess.run(
-        [sys.executable, "-m", "common.report", str(left)], cwd=PROJECT, capture_output=True, encoding="utf-8"
-    )
-    assert (child.returncode, child.stderr) == (0, "")
-    assert child.stdout.strip() == f"The report is {left / 'report.html'}"
+    monkeypatch.setattr(sys, "argv", ["report", str(left)])
+    monkeypatch.delitem(sys.modules, "common.report.__main__")
+    runpy.run_module("common.report", run_name="__main__")  # as `python -m common.report` does
+    output = capsys.readouterr()
+    assert (output.err, output.out.strip()) == ("", f"The report is {left / 'report.html'}")
     after = Page(left / "report.html").data
     for section in ("config", "run", "sentence", "history", "metrics", "latent"):
         assert after[section] == before[section], section
@@ -440,6 +441,7 @@ def started(monkeypatch):
 )
 def test_the_page_is_opened_where_there_is_a_display(name, display, wanted, tiny, duet, started, monkeypatch):
     monkeypatch.setattr("common.runtime.console.has_display", lambda: display)
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     assert run_here(name, tiny | {"epochs": 1, "open_report": wanted}, monkeypatch) == 0
     assert len(started) == (display and wanted)
     for program, how in started:
@@ -474,7 +476,7 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
         return duet / "results/report.html"
 
     monkeypatch.setattr(build, "save", keep)
-    assert run_here(name, tiny, monkeypatch) == 0
+    assert run_here(name, tiny | {"model_save_interval": 1}, monkeypatch) == 0
     assert len(pages) == 2  # after the first of two epochs, and at the end
     during, after = (report_page.data for report_page in pages)
     assert (during["run"]["state"], during["run"]["epochs_done"]) == ("training", 1)

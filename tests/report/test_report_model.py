@@ -109,7 +109,7 @@ def test_what_no_page_can_hold_is_refused(takes, nets, monkeypatch):
 
 def test_a_page_without_the_model_is_said_once(tiny, duet, monkeypatch, capsys):
     monkeypatch.setattr(model, "LARGEST", 0.001)
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | {"model_save_interval": 1}, monkeypatch) == 0
     assert capsys.readouterr().out.count("note: the report is written without the model: its decoders take") == 1
     assert Page(duet / "results/report.html").data["model"] is None
 

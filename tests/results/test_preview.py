@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+EVERY_EPOCH = {"model_save_interval": 1}
 VIEW = (90.0, -90.0, 1.0, 4.0)
 
 
@@ -35,7 +36,7 @@ def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monke
         return log_line(history, seconds)
 
     monkeypatch.setattr(History, "log_line", read_files)
-    assert run_here(name, tiny | {"epochs": 3}, monkeypatch) == 0
+    assert run_here(name, tiny | EVERY_EPOCH | {"epochs": 3}, monkeypatch) == 0
     assert [rows for rows, _ in histories] == [1, 2]
     assert len({picture for _, picture in histories}) == 2
     hints = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
@@ -53,7 +54,7 @@ def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monke
 
 
 def test_a_short_run_is_not_told_where_to_look_before_its_end(tiny, duet, monkeypatch, capsys):
-    assert run_here("vae_rnn", tiny | {"model_save_interval": 9, "save_history": False}, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | {"save_history": False}, monkeypatch) == 0
     assert "see how it goes" not in capsys.readouterr().out
     assert [path.name for path in (duet / "results/anims").glob("preview*")] == ["preview_epoch_2.gif"]
 
@@ -143,7 +144,7 @@ def fill_the_disk(monkeypatch, name):
 
 def test_a_preview_that_fails_stops_no_training(tiny, duet, monkeypatch, capsys):
     fill_the_disk(monkeypatch, "preview_epoch_1.gif")
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH, monkeypatch) == 0
     assert "preview_epoch_1.gif: cannot be written (No space left on device). The training" in capsys.readouterr().out
     assert (duet / "results/anims/preview_epoch_2.gif").exists()
 
@@ -172,7 +173,7 @@ def fail_until_the_export(words, monkeypatch):
 
 def test_a_lack_of_memory_for_previews_stops_no_training(tiny, duet, monkeypatch, capsys):
     fail_until_the_export("CUDA out of memory", monkeypatch)
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH, monkeypatch) == 0
     output = capsys.readouterr().out
     words = "there is not enough memory for a look at the training."
     assert output.count(words) == 3  # two previews, and a report in between

@@ -104,9 +104,17 @@ class Client:
         return self.decoders[number](torch.tanh(self.encoder(window[None])[0]))[0].numpy()
 
 
-@pytest.mark.parametrize("duet", DUETS)
-@pytest.mark.parametrize("script", ["vae_rnn", "vae_rnn_deepfake"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("duet", "script", "architecture"),
+    [
+        ("bundled FBX", "vae_rnn", "published"),
+        ("bundled FBX", "vae_rnn_deepfake", "one direction"),
+        ("bundled BVH", "vae_rnn", "one direction"),
+        ("bundled BVH", "vae_rnn_deepfake", "published"),
+        pytest.param("salsa", "vae_rnn", "published", marks=pytest.mark.slow),
+        pytest.param("salsa", "vae_rnn_deepfake", "one direction", marks=pytest.mark.slow),
+    ],
+)
 def test_a_client_does_what_the_models_have_learnt(tmp_path, duet, script, architecture):
     recorded = DUETS[duet]()
     nets = make_nets(script, recorded, ARCHITECTURES[architecture])

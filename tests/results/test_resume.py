@@ -22,6 +22,7 @@ import pytest
 import torch
 
 SAVED = ("weights/checkpoint", "histories/history_2.csv")
+EVERY_EPOCH = {"model_save_interval": 1}
 CLIPS = {"vae_rnn": 7, "vae_rnn_deepfake": 6}
 
 
@@ -117,7 +118,8 @@ def test_no_checkpoint_runs_code(harm, tiny, duet, copy_run, monkeypatch, capsys
     ],
 )
 def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
-    settings = tiny | {"batch_size": 2}
+    settings = tiny | EVERY_EPOCH | {"batch_size": 2}
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     test_batches, tested = Loop.test_batches, []
 
     def interrupted(loop):
@@ -174,7 +176,7 @@ def test_a_full_disk_stops_no_training(tiny, duet, monkeypatch, capsys):
         save(state, file)
 
     monkeypatch.setattr(torch, "save", full)
-    assert run_here("vae_rnn", tiny | {"epochs": 3}, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH | {"epochs": 3}, monkeypatch) == 0
     output = capsys.readouterr().out
     assert output.count("No space left on device") == 3  # weights of epoch 1, checkpoint and weights of epoch 2
     assert "The training goes on" in output
@@ -192,7 +194,7 @@ def test_a_last_save_that_fails_ends_in_an_error(tiny, duet, monkeypatch, capsys
         save(state, file)
 
     monkeypatch.setattr(torch, "save", full)
-    assert run_here("vae_rnn", tiny, monkeypatch) == 2
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH, monkeypatch) == 2
     assert capsys.readouterr().err.strip().endswith("checkpoint: No space left on device")
     assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["loop"]["epoch"] == 1
     assert len(list((duet / "results/anims").glob("*.bvh"))) == CLIPS["vae_rnn"]  # which cost no training
@@ -244,7 +246,7 @@ def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, copy_ru
             losses["total"] = losses["pos"] = losses["pos"] * float("nan")
         return losses
 
-    settings = tiny | {"resume": True, "epochs": 5}
+    settings = tiny | EVERY_EPOCH | {"resume": True, "epochs": 5}
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, settings)])
     monkeypatch.setattr(Windows, "draw", remember)
     module.compute_losses = broken

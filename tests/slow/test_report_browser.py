@@ -27,7 +27,7 @@ def run(tmp_path_factory):
     write_body(folder / "two.bvh", phase=0.7)
     files = {"mocap_file_path": str(folder), "mocap_files": [["one.bvh", "two.bvh"]]}
     with pytest.MonkeyPatch.context() as patch:
-        settings = TINY | files | {"results_path": str(folder / "results"), "model_save_interval": 9}
+        settings = TINY | files | {"results_path": str(folder / "results")}
         assert run_here("vae_rnn_deepfake", settings, patch) == 0
     results = folder / "results"
     (results / "histories/metrics_2.json").write_text(json.dumps(METRICS))

@@ -28,7 +28,7 @@ def fbx_duet(duet):
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("formats_out", [None, ["bvh"], ["fbx", "bvh"]])
 def test_fbx_in_and_out(name, formats_out, tiny, fbx_duet, monkeypatch):
-    files = {"mocap_files": [["one.fbx", "two.fbx"]], "export_formats": formats_out, "model_save_interval": 9}
+    files = {"mocap_files": [["one.fbx", "two.fbx"]], "export_formats": formats_out}
     assert run_here(name, tiny | files, monkeypatch) == 0
     recorded = [load_mocap(fbx_duet / f"{take}.fbx") for take in ("one", "two")]
     for clip in CLIPS[name]:
