@@ -1,6 +1,11 @@
 @echo off
 rem Finds a Python 3.10 or newer and hands over to launch.py, which does everything else.
-setlocal EnableExtensions DisableDelayedExpansion
+setlocal EnableExtensions EnableDelayedExpansion
+rem A double click starts "cmd /c" with the batch file; a prompt is a cmd without /c.
+set "COMMAND=!cmdcmdline!"
+set "FROM_CMD_C="
+if defined COMMAND if not "!COMMAND:/c=!"=="!COMMAND!" set "FROM_CMD_C=--from-cmd-c"
+setlocal DisableDelayedExpansion
 set "NEW_ENOUGH=import sys; sys.exit(sys.version_info < (3, 10))"
 set "PYTHON="
 
@@ -14,7 +19,7 @@ for %%F in ("%USERPROFILE%" "%LOCALAPPDATA%" "%LOCALAPPDATA%\Continuum" "%Progra
 if not defined PYTHON goto :none
 
 rem -I: no module in this folder may hide one of Python's own.
-%PYTHON% -I "%~dp0launch.py" %*
+%PYTHON% -I "%~dp0launch.py" %FROM_CMD_C% %*
 exit /b %errorlevel%
 
 :try
@@ -29,5 +34,5 @@ exit /b
 echo No Python 3.10 or newer was found. Install one of these, then start again:
 echo   Python 3.12   https://www.python.org/downloads/   (tick "Add python.exe to PATH")
 echo   Anaconda      https://www.anaconda.com/download
-pause
+if defined FROM_CMD_C pause
 exit /b 1

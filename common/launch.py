@@ -3,6 +3,9 @@
     launch.py SCRIPT ARGUMENTS ...     run vae_rnn.py or vae_rnn_deepfake.py: what the launchers do
     launch.py --tests ARGUMENTS ...    run `python ARGUMENTS ...` in the .venv, with tests/requirements.txt in it too
 
+`--from-cmd-c` before SCRIPT is launch.bat's word that Windows was told to run a batch file and end: a double click, or
+another shell. A window that a double click has opened stays open at the end until the user presses Enter.
+
 A script runs in the conda environment "premiere" if that has everything, else in the folder .venv beside the
 scripts, which is made and filled on the first start. Nothing but Python's own modules is needed here. All
 messages go to stderr, so that stdout is the script's.
@@ -39,14 +42,14 @@ TEST_REQUIREMENTS = PROJECT / "tests" / "requirements.txt"
 # Runs in any Python 3: its version, its base installation and the versions of the packages given.
 INSPECTION = """
 import json, sys
-found = {"python": "%d.%d" % sys.version_info[:2], "base": sys.base_prefix}
+versions = {"python": "%d.%d" % sys.version_info[:2], "base": sys.base_prefix}
 for name in sys.argv[1:]:
     try:
         from importlib import metadata
-        found[name] = metadata.version(name)
+        versions[name] = metadata.version(name)
     except Exception:
-        found[name] = None
-print(json.dumps(found))
+        versions[name] = None
+print(json.dumps(versions))
 """
 COMPARISONS = {
     ">=": operator.ge,
@@ -56,6 +59,9 @@ COMPARISONS = {
     ">": operator.gt,
     "<": operator.lt,
 }
+FROM_CMD_C = "--from-cmd-c"
+PROGRAMS_OF_A_DOUBLE_CLICK = re.compile(r"cmd|py(thon)?[\d.]*w?")  # in the window of a double click on Windows
+ENDED_FROM_OUTSIDE = (129, 143)  # exit codes: the window was closed, or the system ends the program: nobody reads
 
 
 class SetupError(Exception):
@@ -63,15 +69,17 @@ class SetupError(Exception):
 
 
 def main():
+    arguments = sys.argv[1:]
+    from_cmd_c = arguments[:1] == [FROM_CMD_C]
     try:
-        code = start(sys.argv[1:])
+        code = start(arguments[from_cmd_c:])
     except (SetupError, OSError) as error:
         say(f"\n{error}")
         code = 1
     except KeyboardInterrupt:
         say("\nStopped. The next start goes on from here.")
         code = 130
-    if code not in (0, 130) and sys.argv[1:2] != ["--tests"]:
+    if code not in ENDED_FROM_OUTSIDE and opened_by_double_click(from_cmd_c):
         keep_window_open()
     sys.exit(code)
 
@@ -95,12 +103,43 @@ def say(message):
     print(message, file=sys.stderr, flush=True)
 
 
+def opened_by_double_click(from_cmd_c):
+    """Whether a double click has opened the window for this program alone, so that it closes with the program.
+
+    Linux: a terminal has started the launcher in place of a shell, so that it leads the session, on a desktop. Windows:
+    no shell but the cmd of the batch file is in the window. A window of macOS's Terminal stays open by itself.
+    """
+    if os.environ.get("CI") or sys.stdin is None or not sys.stdin.isatty():
+        return False
+    if WINDOWS:
+        programs = programs_in_window()
+        no_shell = programs.count("cmd") == 1 and all(PROGRAMS_OF_A_DOUBLE_CLICK.fullmatch(name) for name in programs)
+        return from_cmd_c and no_shell
+    has_desktop = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return has_desktop and os.getsid(0) == os.getpid()
+
+
+def programs_in_window():
+    """The names of the programs that share this console window of Windows, as ["cmd", "python"]."""
+    import ctypes
+
+    kernel, most, query_limited_information = ctypes.windll.kernel32, 64, 0x1000
+    processes, names = (ctypes.c_uint32 * most)(), []
+    count = kernel.GetConsoleProcessList(processes, most)
+    for process in processes[: min(count, most)]:
+        path, length = ctypes.create_unicode_buffer(1024), ctypes.c_uint32(1024)
+        handle = kernel.OpenProcess(query_limited_information, False, process)
+        kernel.QueryFullProcessImageNameW(handle, 0, path, ctypes.byref(length))
+        kernel.CloseHandle(handle)
+        names.append(Path(path.value).stem.lower())
+    return names
+
+
 def keep_window_open():
-    """A window opened by a double click closes with the program: let the user read the error first."""
-    with contextlib.suppress(EOFError, KeyboardInterrupt):
-        if sys.stdin is not None and sys.stdin.isatty():
-            say("\nPress Enter to close this window.")
-            input()
+    """Let the user read what the program has said last."""
+    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+        say("\nPress Enter to close this window.")
+        input()
 
 
 def run(python, *arguments):
@@ -147,8 +186,8 @@ def satisfies(version, limits):
 
 def numbers(version):
     """[2, 13, 0, 0] of "2.13.0+cpu"; padded, so that 2.2 is 2.2.0."""
-    found = [int(number) for number in re.findall(r"\d+", re.match(r"[\d.]*", version)[0])]
-    return found + [0] * (4 - len(found))
+    parts = [int(number) for number in re.findall(r"\d+", re.match(r"[\d.]*", version)[0])]
+    return parts + [0] * (4 - len(parts))
 
 
 def find_conda_python():
@@ -170,16 +209,16 @@ def find_conda_python():
 
 def what_is_lacking(python, needed):
     """One line: what an environment lacks and how to add it; None if it lacks nothing."""
-    found = inspect(python, needed)
-    if found is None:
+    versions = inspect(python, needed)
+    if versions is None:
         return f"{python} does not start."
-    if not satisfies(found["python"], f">={OLDEST_PYTHON}"):
+    if not satisfies(versions["python"], f">={OLDEST_PYTHON}"):
         create = f"conda create -n {CONDA_ENVIRONMENT} python={NEWEST_PYTHON}"
-        return f"it has Python {found['python']}, {OLDEST_PYTHON} or newer is needed. To replace it: {create}"
-    lacking = [name for name, limits in needed.items() if not satisfies(found[name] or "0", limits)]
+        return f"it has Python {versions['python']}, {OLDEST_PYTHON} or newer is needed. To replace it: {create}"
+    lacking = [name for name, limits in needed.items() if not satisfies(versions[name] or "0", limits)]
     if not lacking:
         return None
-    words = ", ".join(f"{name} {found[name]}" if found[name] else f"no {name}" for name in lacking)
+    words = ", ".join(f"{name} {versions[name]}" if versions[name] else f"no {name}" for name in lacking)
     packages = " ".join(f'"{name}{needed[name]}"' for name in lacking)
     return f'it has {words}. To add what is needed: "{python}" -m pip install {packages}'
 
@@ -198,9 +237,9 @@ def conda_prefixes():
 
 def conda_roots(home):
     """Folders where conda itself may be."""
-    known = [os.environ.get("CONDA_PREFIX"), os.environ.get("MAMBA_ROOT_PREFIX"), sys.base_prefix]
+    roots = [os.environ.get("CONDA_PREFIX"), os.environ.get("MAMBA_ROOT_PREFIX"), sys.base_prefix]
     if os.environ.get("CONDA_EXE"):
-        known.append(Path(os.environ["CONDA_EXE"]).parent.parent)
+        roots.append(Path(os.environ["CONDA_EXE"]).parent.parent)
     if WINDOWS:
         local = os.environ.get("LOCALAPPDATA", home)
         parents = [home, local, Path(local, "Continuum"), os.environ.get("PROGRAMDATA", "C:/ProgramData"), "C:/"]
@@ -209,7 +248,7 @@ def conda_roots(home):
     names = ["anaconda3", "miniconda3", "miniforge3", "mambaforge", "micromamba", "conda"]
     places = [Path(parent, name) for parent in parents for name in names]
     casks = [path for brew in ("/opt/homebrew", "/usr/local") for path in Path(brew, "Caskroom").glob("*/base")]
-    return [root for root in [*known, *places, *casks] if root]
+    return [root for root in [*roots, *places, *casks] if root]
 
 
 def read_lines(file):
@@ -254,8 +293,8 @@ def is_stale(file):
 
 def has_pip():
     """Whether .venv is whole enough to be filled."""
-    found = inspect(VENV_PYTHON)
-    if found is None or not satisfies(found["python"], f">={OLDEST_PYTHON}"):
+    versions = inspect(VENV_PYTHON)
+    if versions is None or not satisfies(versions["python"], f">={OLDEST_PYTHON}"):
         return False
     return subprocess.run([VENV_PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
 

@@ -22,5 +22,8 @@ No Python 3.10 or newer was found. Install one of these, then start again:
   Anaconda      https://www.anaconda.com/download
 On Debian or Ubuntu:  sudo apt install python3 python3-venv
 END
-[ -t 0 ] && read -r -p "Press Enter to close this window. "
+# A window that a double click has opened closes with this program, which then leads the terminal's session.
+leader=$(ps -o sid= -p $$ 2>/dev/null)
+[ -t 0 ] && [ -n "$DISPLAY$WAYLAND_DISPLAY" ] && [ -z "$CI" ] && [ "${leader// /}" = $$ ] &&
+  read -r -p "Press Enter to close this window. "
 exit 1

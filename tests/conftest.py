@@ -1,15 +1,33 @@
 """Fixtures that all tests share."""
 
+import gc
+import shutil
 import subprocess
 import sys
 
 from common.mocap import bvh
 from helpers import chromium
 from helpers.launcher_copy import Copy
-from helpers.project import PROJECT, RECORDINGS, tiny_settings, write_body, write_duet
+from helpers.project import PROJECT, RECORDINGS, SCRIPTS, run_here, tiny_settings, write_body, write_duet
 
 import numpy as np
 import pytest
+
+SLOW = PROJECT / "tests" / "slow"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest picks by the mark
+def pytest_collection_modifyitems(items):
+    """Everything in tests/slow is marked as slow; elsewhere, single tests are."""
+    for item in items:
+        if SLOW in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish():
+    """All that is there now stays: a collection of garbage, as runs ask for, need not look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +74,22 @@ def tiny(duet):
 
 
 @pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory):
+    """{script: results folder} of a tiny run of each script, finished after 2 epochs; no test may change them."""
+    duet = write_duet(tmp_path_factory.mktemp("runs"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in SCRIPTS:
+            assert run_here(name, tiny_settings(duet) | {"results_path": str(duet / name)}, patch) == 0
+    return {name: duet / name for name in SCRIPTS}
+
+
+@pytest.fixture
+def copy_run(tiny_runs, duet):
+    """copy_run("vae_rnn") makes the results of that tiny run those of the settings `tiny`; returns their folder."""
+    return lambda name: shutil.copytree(tiny_runs[name], duet / "results")
+
+
+@pytest.fixture(scope="session")
 def ufbx():
     """Reads a file with ufbx, in a process of its own: a dict of what ufbx_child.py finds."""
     if subprocess.run([sys.executable, "-c", "import ufbx"], capture_output=True).returncode:
@@ -63,9 +97,11 @@ def ufbx():
 
     def read(path):
         out = path.with_suffix(".npz")
-        child = PROJECT / "tests" / "helpers" / "ufbx_child.py"
-        done = subprocess.run([sys.executable, child, path, out], capture_output=True, encoding="utf-8", timeout=300)
-        assert done.returncode == 0, done.stderr
+        program = PROJECT / "tests" / "helpers" / "ufbx_child.py"
+        child_run = subprocess.run(
+            [sys.executable, program, path, out], capture_output=True, encoding="utf-8", timeout=300
+        )
+        assert child_run.returncode == 0, child_run.stderr
         with np.load(out) as file:
             return dict(file)
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs the tests in the .venv, which it makes on the first start. Those in tests/slow run with --slow, and alone:
+# Runs the quick tests in the .venv, which it makes on the first start, or the slow ones, which take some minutes:
 #   bash tests/run.sh [--slow] [pytest arguments]
 cd "$(dirname -- "$0")/.." || exit
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # two tests at once: more threads would get in each other's way
-which=--ignore=tests/slow
+which="not slow"
 if [ "$1" = --slow ]; then
-  which=tests/slow
+  which=slow
   shift
 fi
-exec bash common/launch.sh --tests -m pytest -n 2 --dist loadfile "$which" "$@"
+exec bash common/launch.sh --tests -m pytest -n 2 --dist worksteal -m "$which" "$@"

@@ -84,11 +84,11 @@ def made(script, tmp_path_factory):
 
 
 def test_the_script_makes_these_files(takes, made, dancer):
-    again = load_mocap(made / f"{dancer}.fbx")
-    np.testing.assert_array_equal(again.skeleton.rest_offsets, takes[dancer].skeleton.rest_offsets)
-    np.testing.assert_allclose(again.root_pos, takes[dancer].root_pos, atol=2e-3)
-    apart = 2 * quaternion.half_angle(again.rot_local, takes[dancer].rot_local)
-    assert torch.rad2deg(apart).max() < 5e-3
+    remade = load_mocap(made / f"{dancer}.fbx")
+    np.testing.assert_array_equal(remade.skeleton.rest_offsets, takes[dancer].skeleton.rest_offsets)
+    np.testing.assert_allclose(remade.root_pos, takes[dancer].root_pos, atol=2e-3)
+    angles = 2 * quaternion.half_angle(remade.rot_local, takes[dancer].rot_local)
+    assert torch.rad2deg(angles).max() < 5e-3
 
 
 def test_the_script_makes_these_files_to_the_byte(made, dancer):

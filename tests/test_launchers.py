@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
+from common import launch
 from helpers.launcher_copy import LAUNCHERS, needs_bash, write_program
 from helpers.project import PROJECT
 
@@ -89,38 +91,43 @@ def test_venv_that_cannot_be_made_is_explained(copy):
     assert "python3-venv" in result.stderr
 
 
+def without_python(copy, *tools):
+    """The PATH of a machine whose only Python is too old, with these tools."""
+    folder = copy.home / "tools"
+    folder.mkdir()
+    for tool in ("bash", "env", "dirname", "readlink", "cat", "uname", *tools):
+        (folder / tool).symlink_to(shutil.which(tool))
+    write_program(folder / "python3", "exit 1")
+    launcher = copy.project / "common" / "launch.sh"
+    text = launcher.read_text(encoding="utf-8")
+    launcher.write_text(text.replace("/opt", "/nowhere").replace("/usr/local", "/nowhere"), encoding="utf-8")
+    return str(folder)
+
+
 @needs_bash
 def test_missing_python_is_explained(copy):
-    tools = copy.home / "tools"
-    tools.mkdir()
-    for tool in ("bash", "env", "dirname", "readlink", "cat", "uname"):
-        (tools / tool).symlink_to(shutil.which(tool))
-    write_program(tools / "python3", "exit 1")  # too old
-    text = (copy.project / "common" / "launch.sh").read_text(encoding="utf-8")
-    (copy.project / "common" / "launch.sh").write_text(
-        text.replace("/opt", "/nowhere").replace("/usr/local", "/nowhere")
-    )
-    result = copy.start(PATH=str(tools))
+    result = copy.start(PATH=without_python(copy))
     assert result.returncode == 1
     assert "https://www.python.org" in result.stderr
+    assert "not found" not in result.stderr  # of a tool that a small system does not have
 
 
 # In a window
 
 
 class Window:
-    """A launcher in a terminal of its own."""
+    """A terminal that runs a launcher in place of a shell, as a double click opens one on Linux."""
 
-    def __init__(self, copy, *arguments, **variables):
+    def __init__(self, copy, *command, **variables):
         import fcntl
         import pty
         import termios
 
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [copy.project / "vae_rnn.sh", *arguments],
+            command or [copy.project / "vae_rnn.sh"],
             cwd=copy.elsewhere,
-            env={**copy.variables, **variables},
+            env={**copy.variables, "DISPLAY": ":9", "CI": "", **variables},
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -147,8 +154,8 @@ class Window:
 def window(fit_copy):
     windows = []
 
-    def open_window(*arguments, **variables):
-        windows.append(Window(fit_copy, *arguments, **variables))
+    def open_window(*command, **variables):
+        windows.append(Window(fit_copy, *command, **variables))
         return windows[-1]
 
     yield open_window
@@ -159,28 +166,83 @@ def window(fit_copy):
 
 
 @needs_bash
-def test_window_stays_open_on_an_error(window):
-    opened = window(EXIT_CODE="4")
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS's Terminal keeps its windows open by itself")
+@pytest.mark.parametrize("exit_code", [0, 4])
+def test_the_window_of_a_double_click_stays_open_until_enter(window, exit_code):
+    opened = window(EXIT_CODE=str(exit_code))
     opened.read_until("Press Enter")
     time.sleep(0.2)
     assert opened.process.poll() is None
     opened.type(b"\n")
-    assert opened.process.wait(timeout=20) == 4
+    assert opened.process.wait(timeout=20) == exit_code
 
 
 @needs_bash
-def test_window_closes_on_success(window):
-    assert window().process.wait(timeout=20) == 0
+@pytest.mark.skipif(sys.platform == "darwin" or not shutil.which("ps"), reason="asks ps, as Linux has it")
+def test_a_missing_python_can_be_read_after_a_double_click(window, fit_copy):
+    opened = window(PATH=without_python(fit_copy, "ps"))
+    opened.read_until("Press Enter")
+    assert "https://www.python.org" in opened.text
+    opened.type(b"\n")
+    assert opened.process.wait(timeout=20) == 1
 
 
 @needs_bash
-def test_ctrl_c_is_the_scripts_to_answer(window):
-    opened = window("wait")
+def test_a_launcher_typed_into_a_terminal_does_not_wait(window, fit_copy):
+    """The shell leads the session, and has the window after the launcher."""
+    for exit_code in "04":
+        shell = window(
+            "bash", "-c", '"$0"; echo "prompt after $?"', fit_copy.project / "vae_rnn.sh", EXIT_CODE=exit_code
+        )
+        shell.read_until(f"prompt after {exit_code}")
+        assert "Press Enter" not in shell.text
+
+
+@needs_bash
+@pytest.mark.parametrize("variables", [{"DISPLAY": ""}, {"CI": "true"}], ids=["no desktop", "CI"])
+def test_a_terminal_that_nobody_sits_at_does_not_wait(window, variables):
+    without_wayland = {"WAYLAND_DISPLAY": ""} | variables
+    assert window(EXIT_CODE="4", **without_wayland).process.wait(timeout=20) == 4
+
+
+@needs_bash
+def test_the_script_answers_ctrl_c(window, fit_copy):
+    opened = window(fit_copy.project / "vae_rnn.sh", "wait")
     opened.read_until("ready")
     opened.type(b"\x03")
     opened.read_until("saved")
+    if sys.platform != "darwin":
+        opened.read_until("Press Enter")
+        opened.type(b"\n")
     assert opened.process.wait(timeout=20) == 130
     assert "Traceback" not in opened.text
+
+
+CONSOLES = {
+    "double click": (True, ["python", "cmd"], True),
+    "double click, with the launcher of Python": (True, ["python3.12", "py", "cmd"], True),
+    "prompt": (False, ["python", "cmd"], False),
+    "PowerShell": (True, ["python", "cmd", "powershell"], False),
+    "cmd /c in a prompt": (True, ["python", "cmd", "cmd"], False),
+    "a program that cannot be named": (True, ["python", "cmd", ""], False),
+}
+
+
+@pytest.mark.parametrize(("from_cmd_c", "programs", "expected"), CONSOLES.values(), ids=CONSOLES)
+def test_a_double_click_on_windows_is_told_from_a_shell(from_cmd_c, programs, expected, monkeypatch):
+    monkeypatch.setattr(launch, "WINDOWS", True)
+    monkeypatch.setattr(launch, "programs_in_window", lambda: programs)
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.delenv("CI", raising=False)
+    assert launch.opened_by_double_click(from_cmd_c) == expected
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: False))
+    assert not launch.opened_by_double_click(from_cmd_c)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="asks Windows")
+def test_windows_names_the_programs_of_a_console():
+    names = launch.programs_in_window()
+    assert not names or any(launch.PROGRAMS_OF_A_DOUBLE_CLICK.fullmatch(name) for name in names)
 
 
 # Windows

@@ -33,8 +33,8 @@ def load_joint_weights(file, folder, joint_names):
         places = [i for i, joint in enumerate(joint_names) if name in (joint, without_namespace(joint))]
         if not places:
             raise InputError(
-                f"mocap_loss_weights_file {path}: {name!r} is no joint of this skeleton. Its joints are "
-                f"{', '.join(joint_names)}."
+                f"mocap_loss_weights_file {path}: {name!r} is no joint of this skeleton. Its {len(joint_names)} joints "
+                f"are {', '.join(joint_names)}. A list of {len(joint_names)} numbers in this order is accepted too."
             )
         weights[places] = _number(path, name, value)
     return weights

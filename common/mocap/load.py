@@ -10,6 +10,7 @@ from common.runtime import console
 from common.runtime.errors import InputError
 
 ENDINGS = (".fbx", ".bvh")
+BUNDLED = 'mocap_files = [["duet_dancer1.fbx", "duet_dancer2.fbx"]] in mocap_file_path = "data/mocap"'
 RATES = (1, 10_000)  # frames per second that can be asked for
 
 
@@ -30,8 +31,13 @@ def load_mocap(path, skeleton=None, take=None, fbx_backend="builtin", fps=None):
     same_stem = _of_the_same_stem(path)
     ending = _known_ending(path.suffix, path, "read", same_stem)
     if not path.is_file():
-        others = f"; there is {same_stem}" if same_stem else ""
-        raise FileNotFoundError(2, f"no such file; check mocap_file_path and mocap_files{others}", str(path))
+        others = f" There is {same_stem}." if same_stem else ""
+        raise FileNotFoundError(
+            2,
+            f"no such file.{others} Recordings belong into the folder that mocap_file_path names, {path.parent} here, "
+            f"and mocap_files names them. The project comes with {BUNDLED}.",
+            str(path),
+        )
     if ending == ".bvh":
         return _at_rate(bvh.load_bvh(path, skeleton), fps)
     return _backend(fbx_backend).load_fbx(path, skeleton, take, fps)

@@ -122,7 +122,7 @@ def _end_quietly():
 def _report(error):
     """Write down what is known of a fault; returns what to tell the user."""
     fault = "".join(traceback.format_exception_only(error)).strip()
-    told = "error: this is a fault of the toolkit, not of your files or settings."
+    sentence = "error: this is a fault of the toolkit, not of your files or settings."
     try:
         handle, path = tempfile.mkstemp(prefix="motion_duet_fault_", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -130,8 +130,10 @@ def _report(error):
     except OSError:
         for line in _what_is_known(error):
             print(printable(line), file=sys.stderr)
-        return f"{told} To report it, send the lines above to whoever gave you the toolkit. {fault}"
-    return f"{told} To report it, send the file {path} to whoever gave you the toolkit, and say what you did. {fault}"
+        return f"{sentence} To report it, send the lines above to whoever gave you the toolkit. {fault}"
+    return (
+        f"{sentence} To report it, send the file {path} to whoever gave you the toolkit, and say what you did. {fault}"
+    )
 
 
 def _what_is_known(error):

@@ -105,12 +105,12 @@ def read_json(path):
 
 
 def _distinct(pairs):
-    found = {}
+    content = {}
     for name, value in pairs:
-        if name in found:
+        if name in content:
             raise ValueError(f"it has {name[:100]!r} twice")
-        found[name] = value
-    return found
+        content[name] = value
+    return content
 
 
 def holds_something(path):

@@ -84,6 +84,7 @@ class Loop:
         self.epoch_start = None  # the generator's state, which decides the order of the windows
         self.stopped, self.bar, self.began = False, None, 0.0
         self.fastest, self.noted = math.inf, False  # seconds of an epoch; whether a slow one was noted
+        self.part_of_epoch = False  # whether this epoch was begun before the training was stopped
         self.window = None  # the first one of the last batch
         self.recent = collections.deque(maxlen=CHECK_AFTER)  # (first window of a batch, losses), not yet looked at
 
@@ -92,9 +93,8 @@ class Loop:
         in_epoch = math.ceil(len(self.windows.train) / self.batch_size)
         with console.progress(epochs * in_epoch, "batches", self.epoch * in_epoch + self.batch) as self.bar:
             while self.epoch < epochs and not self.stopped:
-                self.began = time.perf_counter()
+                self.began, self.part_of_epoch = time.perf_counter(), self.batch > 0
                 yield self.epoch
-                self._note_slowness(self.seconds())
 
     def _note_slowness(self, seconds):
         """Say once where an epoch takes far longer than another one did: the threads of a step wait for each other."""
@@ -148,6 +148,8 @@ class Loop:
         """Count an epoch; returns the means of its training losses, {name: float}. Raises InputError where a loss in it
         was no number."""
         self.check()
+        if not self.part_of_epoch:
+            self._note_slowness(self.seconds())
         means = self.train_losses.means()
         self.epoch, self.batch, self.train_losses = self.epoch + 1, 0, Means()
         return means

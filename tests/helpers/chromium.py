@@ -125,9 +125,9 @@ class Chromium:
 
     def run(self, expression):
         """The value of a JavaScript expression; waits for promises."""
-        found = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
 
     def frames(self, count=2):
         """Wait until the page has been drawn again."""

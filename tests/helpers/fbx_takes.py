@@ -56,19 +56,19 @@ def paths_from_root(names, parents):
     return paths
 
 
-def assert_read_alike(scene, takes, unit_cm=1.0):
+def assert_read_alike(ufbx_scene, takes, unit_cm=1.0):
     """ufbx finds the joints, frame rate, frame count, unit, and at every frame the positions of our takes."""
-    places = {path[1:]: i for i, path in enumerate(paths_from_root(scene["names"], scene["parents"]))}
+    places = {path[1:]: i for i, path in enumerate(paths_from_root(ufbx_scene["names"], ufbx_scene["parents"]))}
     assert len(places) == 1 + sum(take.skeleton.joint_count for take in takes)
-    assert scene["bone"].sum() == len(places) - 1
-    assert scene["fps"] == pytest.approx(takes[0].fps, rel=1e-3)
-    assert scene["unit_m"] == pytest.approx(unit_cm / 100, rel=1e-9)
-    assert scene["frame_count"] == max(take.frame_count for take in takes)
+    assert ufbx_scene["bone"].sum() == len(places) - 1
+    assert ufbx_scene["fps"] == pytest.approx(takes[0].fps, rel=1e-3)
+    assert ufbx_scene["unit_m"] == pytest.approx(unit_cm / 100, rel=1e-9)
+    assert ufbx_scene["frame_count"] == max(take.frame_count for take in takes)
     for take in takes:
         joints = [places[path] for path in paths_from_root(take.skeleton.joint_names, take.skeleton.parents)]
-        scene_cm = scene["positions"][: take.frame_count, joints] * unit_cm
+        positions_cm = ufbx_scene["positions"][: take.frame_count, joints] * unit_cm
         height = kinematics.body_height(take)
-        np.testing.assert_allclose(scene_cm, positions(take), atol=1e-4 * height)
+        np.testing.assert_allclose(positions_cm, positions(take), atol=1e-4 * height)
 
 
 def assert_same_take(again, take):

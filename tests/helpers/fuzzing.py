@@ -66,22 +66,22 @@ WORDS = [
 
 def seeds(folder):
     """{name: bytes}: real recordings and files made here."""
-    found = {}
+    files = {}
     if project.RECORDINGS.is_dir():
         for path in sorted(project.RECORDINGS.glob("*/*.[bf][vb][hx]")):
             if path.stat().st_size < LARGEST_SEED and path.parent.name in ("bvh", "fbx"):
-                found[path.name] = path.read_bytes()
+                files[path.name] = path.read_bytes()
     project.write_body(folder / "made.bvh", 30)
-    found["made.bvh"] = (folder / "made.bvh").read_bytes()
+    files["made.bvh"] = (folder / "made.bvh").read_bytes()
     with contextlib.redirect_stdout(io.StringIO()):
         fbx.save_fbx(bvh.load_bvh(folder / "made.bvh"), folder / "made.fbx")
-    found["made.fbx"] = (folder / "made.fbx").read_bytes()
-    found |= dialects(folder)
-    for name, data in list(found.items()):
+    files["made.fbx"] = (folder / "made.fbx").read_bytes()
+    files |= dialects(folder)
+    for name, data in list(files.items()):
         (folder / name).write_bytes(data)
         if read(folder / name) != "mocap":  # the readers stop early at what is refused anyway
-            del found[name]
-    return found
+            del files[name]
+    return files
 
 
 def dialects(folder):

@@ -24,14 +24,14 @@ def disturbed_run(name, folder, kills, epochs, seed):
         "epochs": epochs,
         "checkpoint_minutes": 0.002,  # also within epochs
     }
-    calm, rough = settings | {"results_path": str(folder / "calm")}, settings | {"results_path": str(folder / "rough")}
-    run = launch(name, calm)
+    disturbed = settings | {"results_path": str(folder / "disturbed")}
+    run = launch(name, settings | {"results_path": str(folder / "undisturbed")})
     starting, training = seconds_until(run, "--- train on"), seconds_until(run, "--- export")
     run.communicate()
     assert run.returncode == 0
     draw, checkpoints = random.Random(seed), []
     for _ in range(kills):
-        run = launch(name, rough | resuming(folder))
+        run = launch(name, disturbed | resuming(folder))
         if draw.random() < EARLY:
             time.sleep(draw.uniform(0, starting))
         else:
@@ -40,17 +40,17 @@ def disturbed_run(name, folder, kills, epochs, seed):
         run.kill()
         run.communicate()
         if resuming(folder):
-            state = torch.load(folder / "rough/weights/checkpoint", weights_only=True)
+            state = torch.load(folder / "disturbed/weights/checkpoint", weights_only=True)
             checkpoints.append(state["loop"]["epoch"])
-    last = launch(name, rough | resuming(folder))
+    last = launch(name, disturbed | resuming(folder))
     last.communicate()
     assert last.returncode == 0
-    compare(folder / "calm", folder / "rough", epochs)
+    compare(folder / "undisturbed", folder / "disturbed", epochs)
     return len(checkpoints), checkpoints
 
 
 def resuming(folder):
-    return {"resume": True} if (folder / "rough/weights/checkpoint").exists() else {}
+    return {"resume": True} if (folder / "disturbed/weights/checkpoint").exists() else {}
 
 
 def launch(name, settings):
@@ -65,13 +65,15 @@ def seconds_until(run, words):
     return time.monotonic() - start
 
 
-def compare(calm, rough, epochs):
+def compare(undisturbed, disturbed, epochs):
     history = f"histories/history_{epochs}.csv"
-    assert (calm / history).read_bytes() == (rough / history).read_bytes()
-    weights = calm / "weights"
+    assert (undisturbed / history).read_bytes() == (disturbed / history).read_bytes()
+    weights = undisturbed / "weights"
     files = [*weights.glob(f"*_weights_epoch_{epochs}"), *weights.glob("*_weights_best")]
     assert files
     for file in files:
-        one, other = (torch.load(folder / "weights" / file.name, weights_only=True) for folder in (calm, rough))
-        assert one.keys() == other.keys()
-        assert all(torch.equal(one[key], other[key]) for key in one)
+        expected, state = (
+            torch.load(folder / "weights" / file.name, weights_only=True) for folder in (undisturbed, disturbed)
+        )
+        assert expected.keys() == state.keys()
+        assert all(torch.equal(expected[key], state[key]) for key in expected)

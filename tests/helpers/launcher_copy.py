@@ -53,9 +53,11 @@ class Copy:
         python = self.home / "bin" / "python3"
         python.parent.mkdir()
         write_program(python, f'exec "{sys.executable}" "$@"')
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA", "MAMBA", "PIP_"))}
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith(("CONDA", "MAMBA", "PIP_"))
+        }
         self.variables = {
-            **kept,
+            **variables,
             "HOME": str(self.home),
             "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
             "PIP_CONFIG_FILE": os.devnull,

@@ -89,7 +89,12 @@ BUNDLED = ["duet_dancer1.fbx", "duet_dancer2.fbx"]
 
 # name: settings, what is done to the folder, what the message must hold
 MISTAKES = {
-    "missing file": ({"mocap_files": [["one.bvh", "three.bvh"]]}, None, ["three.bvh", "mocap_files"]),
+    "missing file": (
+        {"mocap_files": [["one.bvh", "three.bvh"]]},
+        None,
+        ["three.bvh: no such file", "belong into the folder that mocap_file_path names", *BUNDLED, '"data/mocap"'],
+    ),
+    "missing file of another format": ({"mocap_files": [["one.fbx", "two.bvh"]]}, None, ["There is one.bvh"]),
     "missing folder": ({"mocap_file_path": "{duet}/nowhere"}, None, ["nowhere", "mocap_file_path"]),
     "a folder for a file": ({"mocap_files": [["one.bvh", "."]]}, None, ["supported: .fbx, .bvh"]),
     "wrong ending": ({"mocap_files": [["one.bvh", "two.c3d"]]}, None, ["two.c3d", "'.c3d'", ".bvh"]),
@@ -205,7 +210,7 @@ MISTAKES = {
     "weights of a joint that is none": (
         JOINTS,
         lambda d: json_file(d, '{"joint_loss_weights": {"Tail": 1}}'),
-        ["joints.json", "'Tail' is no joint", "LeftArm_Nub"],
+        ["joints.json", "'Tail' is no joint", "LeftArm_Nub", "A list of 12 numbers in this order is accepted too"],
     ),
     "weights without a list": (JOINTS, lambda d: json_file(d, "[1, 2]"), ["joints.json", "[one number per joint]"]),
     "weights below 0": (
@@ -298,7 +303,7 @@ ELSEWHERE = {
     "another run is writing there": "test_resume.test_two_runs_in_one_folder_are_refused",
     "there is no constant": "test_settings.test_a_constant_that_was_misspelt_or_deleted_is_named",
     "Make room, or close other programs": "test_resume.test_a_full_disk_stops_no_training",
-    "OMP_NUM_THREADS": "test_loop.test_an_epoch_that_takes_far_longer_is_noted_once",
+    "OMP_NUM_THREADS": "test_loop.test_an_epoch_that_takes_more_than_three_times_the_fastest_is_noted_once",
     "the loss is not finite": "test_loop.test_a_loss_that_is_no_number_is_named_with_epoch_batch_term_and_window",
     "for a model of your own": "test_warm_start.test_other_models_than_the_shipped_ones_are_refused",
     "is written without the model": "test_report_model.test_a_page_without_the_model_is_said_once",

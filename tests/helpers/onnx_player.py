@@ -20,20 +20,20 @@ class Player:
         self.encoder, self.decoder = (
             onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in (encoder, decoder)
         )
-        told = {key: json.loads(text) for key, text in self.encoder.get_modelmeta().custom_metadata_map.items()}
-        self.length, self.hop = told["sequence_length"], told["hop"]
+        metadata = {key: json.loads(text) for key, text in self.encoder.get_modelmeta().custom_metadata_map.items()}
+        self.length, self.hop = metadata["sequence_length"], metadata["hop"]
         self.rise = np.sin(np.pi * (np.arange(self.length) + 0.5) / self.length)[:, None, None] ** 2
-        self.seen, self.frame, self.total, self.weight = [], 0, None, np.zeros((self.length, 1, 1))
+        self.recent, self.frame, self.total, self.weight = [], 0, None, np.zeros((self.length, 1, 1))
 
     def push(self, pose):
         """Take a pose (D,); give the poses (D,) of dancer 2 that no later window changes: none, or `hop` of them."""
         pose = np.asarray(pose, dtype=np.float32)
-        self.seen = [*self.seen[1 - self.length :], self._continuous(pose)]
+        self.recent = [*self.recent[1 - self.length :], self._continuous(pose)]
         self.frame += 1
         since = self.frame - self.length
         if since < 0 or since % self.hop:
             return np.empty((0, 0))
-        self._blend(self.answer(np.stack(self.seen)).reshape(self.length, -1, 4))
+        self._blend(self.answer(np.stack(self.recent)).reshape(self.length, -1, 4))
         return self._take(self.hop)
 
     def rest(self):
@@ -47,9 +47,9 @@ class Player:
 
     def _continuous(self, pose):
         """Of q and −q, which are one rotation, what is nearer to the frame before; models have learnt no jumps."""
-        if not self.seen:
+        if not self.recent:
             return pose
-        now, before = pose.reshape(-1, 4), self.seen[-1].reshape(-1, 4)
+        now, before = pose.reshape(-1, 4), self.recent[-1].reshape(-1, 4)
         return np.where((now * before).sum(-1, keepdims=True) < 0, -now, now).ravel()
 
     def _blend(self, window):

@@ -172,11 +172,11 @@ def _curves(objects, links):
     """(model, property, axis) -> the keys' values."""
     keys = {c.values[0]: c.one("KeyValueFloat").values[0].astype(float) for c in objects.all("AnimationCurve")}
     owners = {child: (parent, name) for kind, child, parent, *rest in links if kind == "OP" for name in rest}
-    found = {}
+    curves = {}
     for curve, values in keys.items():
         node, axis = owners[curve]
-        found[(*owners[node], axis)] = values
-    return found
+        curves[(*owners[node], axis)] = values
+    return curves
 
 
 def _fps(settings):

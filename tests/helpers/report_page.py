@@ -27,8 +27,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         if self.inside:
-            found = self.scripts if self.inside == "script" else self.styles
-            found[-1] = found[-1][0], found[-1][1] + data
+            texts = self.scripts if self.inside == "script" else self.styles
+            texts[-1] = texts[-1][0], texts[-1][1] + data
         else:
             self.words.append(data)
 

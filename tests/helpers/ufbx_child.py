@@ -31,15 +31,15 @@ def matrix(transform):
 
 def main(path, out):
     gc.disable()
-    kept = [scene := ufbx.load_file(path)]
-    kept.append(nodes := list(scene.nodes))
-    kept.append(stacks := list(scene.anim_stacks))
-    kept.append(settings := scene.settings)
-    kept.append(axes := settings.axes)
-    kept.append(above := [node.parent for node in nodes])
-    kept.append(anim := stacks[0].anim)
+    objects = [scene := ufbx.load_file(path)]
+    objects.append(nodes := list(scene.nodes))
+    objects.append(stacks := list(scene.anim_stacks))
+    objects.append(settings := scene.settings)
+    objects.append(axes := settings.axes)
+    objects.append(parent_nodes := [node.parent for node in nodes])
+    objects.append(anim := stacks[0].anim)
     ids = {node.element_id: i for i, node in enumerate(nodes)}
-    parents = [-1 if parent is None else ids[parent.element_id] for parent in above]
+    parents = [-1 if parent is None else ids[parent.element_id] for parent in parent_nodes]
     fps, start, end = settings.frames_per_second, stacks[0].time_begin, stacks[0].time_end
     frame_count = round((end - start) * fps) + 1
     positions = np.empty((frame_count, len(nodes), 3))

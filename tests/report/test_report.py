@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from common.results.clips import noted_clip
 from common.runtime import errors, interrupt
 from helpers import plain_bvh
 from helpers.made_takes import body_of, turned
-from helpers.project import PROJECT, SCRIPTS, TINY, load_script, positions, run_here, write_body
+from helpers.project import PROJECT, SCRIPTS, load_script, positions, run_here
 from helpers.report_page import Page
 from helpers.strange_names import NAMES, take_of
 
@@ -33,46 +34,33 @@ import torch
 HOSTILE = ['</script><script>alert("x")</script>', "<!--", "]]>", "'\"`&amp;${1}\\", "\u2028\ud800\0\x1b", "x" * 10_000]
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """The results folders of a tiny run of each script."""
-    folder = tmp_path_factory.mktemp("runs")
-    write_body(folder / "one.bvh")
-    write_body(folder / "two.bvh", phase=0.7)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in SCRIPTS:
-            files = {"mocap_file_path": str(folder), "mocap_files": [["one.bvh", "two.bvh"]]}
-            assert run_here(name, TINY | files | {"results_path": str(folder / name)}, patch) == 0
-    return {name: folder / name for name in SCRIPTS}
-
-
 @pytest.fixture
-def left(runs, tmp_path):
+def left(tiny_runs, tmp_path):
     """What a run of the deepfake has left, to be changed."""
-    return shutil.copytree(runs["vae_rnn_deepfake"], tmp_path / "left")
+    return shutil.copytree(tiny_runs["vae_rnn_deepfake"], tmp_path / "left")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_page_holds_the_positions_of_the_exported_files(name, runs):
-    found = Page(runs[name] / "report.html")
-    found.check_policy()
-    clip_files = sorted((runs[name] / "anims").glob("*.bvh"))
-    assert len(clip_files) == len(found.data["motion"]["clips"]) == (7 if name == "vae_rnn" else 6)
+def test_the_page_holds_the_positions_of_the_exported_files(name, tiny_runs):
+    report_page = Page(tiny_runs[name] / "report.html")
+    report_page.check_policy()
+    clip_files = sorted((tiny_runs[name] / "anims").glob("*.bvh"))
+    assert len(clip_files) == len(report_page.data["motion"]["clips"]) == (7 if name == "vae_rnn" else 6)
     for file in clip_files:
-        number = found.number(file.stem)
+        number = report_page.number(file.stem)
         names, expected = plain_bvh.joint_positions(file.read_text())
-        np.testing.assert_allclose(found.positions(number), expected, atol=0.01)  # a tenth of a millimetre
-        assert np.abs(found.positions(number) - expected).max() > 0
-        clip = found.data["motion"]["clips"][number]
+        np.testing.assert_allclose(report_page.positions(number), expected, atol=0.01)  # a tenth of a millimetre
+        assert np.abs(report_page.positions(number) - expected).max() > 0
+        clip = report_page.data["motion"]["clips"][number]
         assert (clip["fps"], clip["step"]) == (50, 1)
-        assert len(found.data["motion"]["skeletons"][clip["skeleton"]]["names"]) == len(names)
-    assert (runs[name] / "report.html").stat().st_size < 1_500_000
+        assert len(report_page.data["motion"]["skeletons"][clip["skeleton"]]["names"]) == len(names)
+    assert (tiny_runs[name] / "report.html").stat().st_size < 1_500_000
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_page_holds_history_settings_and_the_run(name, runs):
-    data = Page(runs[name] / "report.html").data
-    with (runs[name] / "histories/history_2.csv").open(newline="") as file:
+def test_the_page_holds_history_settings_and_the_run(name, tiny_runs):
+    data = Page(tiny_runs[name] / "report.html").data
+    with (tiny_runs[name] / "histories/history_2.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert data["history"]["epochs"] == [1, 2]
     columns = list(data["history"]["columns"].values())
@@ -92,8 +80,8 @@ def test_the_page_holds_history_settings_and_the_run(name, runs):
     assert {"/".join(file["path"]) for file in data["files"]} >= {"config.json", "weights/checkpoint"}
 
 
-def test_which_clips_belong_together(runs):
-    deepfake = Page(runs["vae_rnn_deepfake"] / "report.html")
+def test_which_clips_belong_together(tiny_runs):
+    deepfake = Page(tiny_runs["vae_rnn_deepfake"] / "report.html")
     motion, number = deepfake.data["motion"], deepfake.number
     first, second = number("orig_sequence_dancer1"), number("orig_sequence_dancer2")
     again = [number("pred_sequence_dancer1_to_dancer1"), number("pred_sequence_dancer2_to_dancer2")]
@@ -106,7 +94,7 @@ def test_which_clips_belong_together(runs):
     compared = {place: clip["compare"] for place, clip in enumerate(motion["clips"]) if clip["compare"] >= 0}
     assert compared == {again[0]: first, again[1]: second}  # nobody danced the others
 
-    translation = Page(runs["vae_rnn"] / "report.html")
+    translation = Page(tiny_runs["vae_rnn"] / "report.html")
     motion, number = translation.data["motion"], translation.number
     first, second, answer = (number(name) for name in ("orig_sequence_dancer1", "orig_sequence_dancer2", "pred"))
     assert [preset["clips"] for preset in motion["presets"]][:3] == [[first, second], [first, answer], [second, answer]]
@@ -195,36 +183,36 @@ def shown(tmp_path, take):
 def test_up_is_up(up_axis, body, tmp_path):
     """A body that was turned with its axes stands upright again."""
     upright = positions(body)
-    found = shown(tmp_path, turned(body, up_axis, rest_too=False)).positions(0)
-    np.testing.assert_allclose(found[..., 1], upright[..., 1], atol=0.01)
-    apart = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (found, upright)]
-    np.testing.assert_allclose(*apart, atol=0.02)
-    volumes = [np.linalg.det(p[:, 2:5] - p[:, :1]) for p in (found, upright)]
+    page_positions = shown(tmp_path, turned(body, up_axis, rest_too=False)).positions(0)
+    np.testing.assert_allclose(page_positions[..., 1], upright[..., 1], atol=0.01)
+    distances = [np.linalg.norm(p[:, :, None] - p[:, None], axis=-1) for p in (page_positions, upright)]
+    np.testing.assert_allclose(*distances, atol=0.02)
+    volumes = [np.linalg.det(p[:, 2:5] - p[:, :1]) for p in (page_positions, upright)]
     np.testing.assert_allclose(*volumes, rtol=1e-2, atol=5)  # no mirror image
 
 
 def test_the_path_may_be_long_and_stays_exact(body, tmp_path):
     path = torch.linspace(0, 90_000, 40, dtype=torch.float64)[:, None] * torch.tensor((1, 0, -1))
     far = dataclasses.replace(body, root_pos=body.root_pos + path)
-    found = shown(tmp_path, far).positions(0)
-    np.testing.assert_allclose(found, positions(far), atol=0.01)
+    page_positions = shown(tmp_path, far).positions(0)
+    np.testing.assert_allclose(page_positions, positions(far), atol=0.01)
 
 
 def test_eight_default_clips_of_a_real_body_are_small(tmp_path):
     takes = [body_of(57, 1000, 50.0)] * 8
     path = report.save(tmp_path, clips=[Clip(f"clip {n}", take, OTHER, 0, 0) for n, take in enumerate(takes)])
     assert path.stat().st_size < 5_000_000
-    found = Page(path)
-    np.testing.assert_allclose(found.positions(3), positions(takes[3]), atol=0.01)
+    report_page = Page(path)
+    np.testing.assert_allclose(report_page.positions(3), positions(takes[3]), atol=0.01)
 
 
 @pytest.mark.parametrize(("fps", "frames", "step"), [(50.0, 100, 1), (59.94, 100, 1), (120.0, 100, 2), (240.0, 100, 4)])
 def test_no_more_frames_than_a_screen_shows(fps, frames, step, tmp_path):
     take = body_of(5, frames, fps)
-    found = shown(tmp_path, take)
-    clip = found.data["motion"]["clips"][0]
+    report_page = shown(tmp_path, take)
+    clip = report_page.data["motion"]["clips"][0]
     assert (clip["step"], clip["fps"]) == (step, pytest.approx(fps / step))
-    np.testing.assert_allclose(found.positions(0), positions(take)[::step], atol=0.01)
+    np.testing.assert_allclose(report_page.positions(0), positions(take)[::step], atol=0.01)
 
 
 def test_long_clips_are_thinned_and_then_cut(monkeypatch, tmp_path):
@@ -254,11 +242,11 @@ def test_any_format_is_read_once_and_in_centimetres(input_ending, formats_out, t
         "epochs": 1,
     }
     assert run_here("vae_rnn", tiny | given, monkeypatch) == 0
-    found = Page(duet / "results/report.html")
-    assert len(found.data["motion"]["clips"]) == 7
+    report_page = Page(duet / "results/report.html")
+    assert len(report_page.data["motion"]["clips"]) == 7
     for dancer, take in enumerate(takes, 1):
-        number = found.number(f"orig_sequence_dancer{dancer}")
-        np.testing.assert_allclose(found.positions(number), positions(take)[10:50], atol=0.02)
+        number = report_page.number(f"orig_sequence_dancer{dancer}")
+        np.testing.assert_allclose(report_page.positions(number), positions(take)[10:50], atol=0.02)
 
 
 def test_marks_are_found_by_name_and_else_left_out(body):
@@ -292,16 +280,16 @@ def test_hostile_names_stay_text(left, tmp_path):
     metrics = {"rows": [{"conversion": HOSTILE[0], "figures": [{"name": HOSTILE[1], "unit": HOSTILE[2]}]}]}
     (left / "histories" / "metrics_2.json").write_text(json.dumps(metrics | {"summary": HOSTILE}))
     path = report.save(left, clips=[Clip(name, take, OTHER, 0, 0) for name in HOSTILE])
-    found = Page(path)
-    found.check_policy()
-    assert found.data["motion"]["skeletons"][0]["names"] == take.skeleton.joint_names
-    assert {clip["name"] for clip in found.data["motion"]["clips"]} == set(HOSTILE)
-    assert found.data["metrics"]["rows"][0]["conversion"] == HOSTILE[0]
+    report_page = Page(path)
+    report_page.check_policy()
+    assert report_page.data["motion"]["skeletons"][0]["names"] == take.skeleton.joint_names
+    assert {clip["name"] for clip in report_page.data["motion"]["clips"]} == set(HOSTILE)
+    assert report_page.data["metrics"]["rows"][0]["conversion"] == HOSTILE[0]
     text = path.read_text(encoding="utf-8")
     data = text[text.index('id="data"') :].split("</script>")[0]
     assert "<" not in data.split(">", 1)[1]
-    assert "alert" not in " ".join(found.words)
-    assert len(found.data["sentence"]) < 4000
+    assert "alert" not in " ".join(report_page.words)
+    assert len(report_page.data["sentence"]) < 4000
 
 
 def test_json_in_a_page():
@@ -384,13 +372,13 @@ PARTS = {
 def test_what_is_there_is_shown(name, left):
     change, problems = PARTS[name]
     change(left)
-    found = Page(report.save(left))
-    found.check_policy()
-    assert len(found.data["problems"]) == problems
-    assert (found.data["motion"] is None) == (not list(left.glob("anims/*.bvh")))
-    assert found.data["sentence"].endswith(".")
+    report_page = Page(report.save(left))
+    report_page.check_policy()
+    assert len(report_page.data["problems"]) == problems
+    assert (report_page.data["motion"] is None) == (not list(left.glob("anims/*.bvh")))
+    assert report_page.data["sentence"].endswith(".")
     if name == "a history of NaN":
-        assert found.data["history"] == {
+        assert report_page.data["history"] == {
             "columns": {"ae train": [None, None, 1], "ae test": [None, 1, 2]}, "epochs": [1, 2, 3],
         }  # fmt: skip
 
@@ -426,17 +414,17 @@ def test_times_in_words(seconds, words):
 # the command, and opening
 
 
-def test_the_command_makes_the_page_again(left):
+def test_the_command_makes_the_page_again(left, monkeypatch, capsys):
     before = Page(left / "report.html").data
     (left / "report.html").unlink()
-    done = subprocess.run(
-        [sys.executable, "-m", "common.report", str(left)], cwd=PROJECT, capture_output=True, encoding="utf-8"
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip() == f"The report is {left / 'report.html'}"
+    monkeypatch.setattr(sys, "argv", ["report", str(left)])
+    monkeypatch.delitem(sys.modules, "common.report.__main__")
+    runpy.run_module("common.report", run_name="__main__")  # as `python -m common.report` does
+    output = capsys.readouterr()
+    assert (output.err, output.out.strip()) == ("", f"The report is {left / 'report.html'}")
     after = Page(left / "report.html").data
-    for part in ("config", "run", "sentence", "history", "metrics", "latent"):
-        assert after[part] == before[part], part
+    for section in ("config", "run", "sentence", "history", "metrics", "latent"):
+        assert after[section] == before[section], section
     assert after["motion"] == before["motion"]
 
 
@@ -474,6 +462,7 @@ def started(monkeypatch):
 )
 def test_the_page_is_opened_where_there_is_a_display(name, display, wanted, tiny, duet, started, monkeypatch):
     monkeypatch.setattr("common.runtime.console.has_display", lambda: display)
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     assert run_here(name, tiny | {"epochs": 1, "open_report": wanted}, monkeypatch) == 0
     assert len(started) == (display and wanted)
     for program, how in started:
@@ -508,9 +497,9 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
         return duet / "results/report.html"
 
     monkeypatch.setattr(build, "save", keep)
-    assert run_here(name, tiny, monkeypatch) == 0
+    assert run_here(name, tiny | {"model_save_interval": 1}, monkeypatch) == 0
     assert len(pages) == 2  # after the first of two epochs, and at the end
-    during, after = (found.data for found in pages)
+    during, after = (report_page.data for report_page in pages)
     assert (during["run"]["state"], during["run"]["epochs_done"]) == ("training", 1)
     assert "for 1 of 2 epochs so far in " in during["sentence"]
     names = [clip["name"] for clip in during["motion"]["clips"]]
@@ -524,9 +513,8 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
     assert during["latent"]["count"] == after["latent"]["count"] > 0
 
 
-def test_a_run_that_goes_on_adds_up_its_time(tiny, duet, monkeypatch):
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
-    path = duet / "results/histories/run.json"
+def test_a_run_that_goes_on_adds_up_its_time(tiny, copy_run, monkeypatch):
+    path = copy_run("vae_rnn") / "histories/run.json"
     before = json.loads(path.read_text())
     path.write_text(json.dumps(before | {"started": "before", "seconds": 1000.0}))
     assert run_here("vae_rnn", tiny | {"resume": True, "epochs": 3}, monkeypatch) == 0
@@ -565,22 +553,22 @@ def pair(duet):
 
 
 def test_the_map_holds_the_codes_of_windows(nets, pair):
-    found = latent.make(nets, Duet([pair], [[(5, 95)]], 0.2), 8)
+    code_map = latent.make(nets, Duet([pair], [[(5, 95)]], 0.2), 8)
     encoder = nets[0].encoder
-    assert {*found.dancer} == {0, 1}
-    for point in range(0, len(found.codes), 7):
-        dancer, frame = found.dancer[point], found.frame[point]
+    assert {*code_map.dancer} == {0, 1}
+    for point in range(0, len(code_map.codes), 7):
+        dancer, frame = code_map.dancer[point], code_map.frame[point]
         take = cut(pair[dancer], frame, frame + 8, anchor=5)
         code = generate.encode(encoder, take.rot_local.float().flatten(1), 8)
-        np.testing.assert_allclose(found.codes[point], code[0], atol=1e-5)
-        assert found.held_out[point] == (frame >= 77)
+        np.testing.assert_allclose(code_map.codes[point], code[0], atol=1e-5)
+        assert code_map.held_out[point] == (frame >= 77)
         assert frame >= 77 or frame + 8 <= 77
-        assert found.takes[found.take[point]] == ("one.bvh", "two.bvh")[dancer]
-        motion = (found.motion1, found.motion2)[dancer][found.first[point] :][: found.lengths[1]]
+        assert code_map.takes[code_map.take[point]] == ("one.bvh", "two.bvh")[dancer]
+        motion = (code_map.motion1, code_map.motion2)[dancer][code_map.first[point] :][: code_map.lengths[1]]
         frames = np.arange(frame, frame + 8, 3)  # 50 frames per second, of which 20 are enough
         expected = positions(pair[dancer])[frames]
-        np.testing.assert_allclose(motion * found.scales[dancer], expected - expected[:, :1], atol=0.05)
-    assert found.fps == pytest.approx([50, 50 / 3])
+        np.testing.assert_allclose(motion * code_map.scales[dancer], expected - expected[:, :1], atol=0.05)
+    assert code_map.fps == pytest.approx([50, 50 / 3])
 
 
 def test_principal_components_by_another_way():
@@ -610,20 +598,20 @@ def test_a_long_recording_takes_no_more_room(nets, pair, tmp_path, monkeypatch):
         dataclasses.replace(take, rot_local=take.rot_local.repeat(30, 1, 1), root_pos=take.root_pos.repeat(30, 1))
         for take in pair
     )
-    found = latent.make(nets, Duet([long], [[(0, 1000), (1000, 3000)]], 0.2), 8)
-    assert found.motion1.nbytes <= 20_000
-    assert 20 <= (found.dancer == 0).sum() <= 30
-    assert found.frame.min() < 100
-    assert found.frame.max() > 2800
-    assert 0.1 < found.held_out.mean() < 0.3
+    code_map = latent.make(nets, Duet([long], [[(0, 1000), (1000, 3000)]], 0.2), 8)
+    assert code_map.motion1.nbytes <= 20_000
+    assert 20 <= (code_map.dancer == 0).sum() <= 30
+    assert code_map.frame.min() < 100
+    assert code_map.frame.max() > 2800
+    assert 0.1 < code_map.held_out.mean() < 0.3
 
 
 def test_a_map_is_read_as_it_was_written(nets, pair, tmp_path):
-    found = latent.make(nets, Duet([pair], [[(0, 100)]], 0.2), 8)
-    latent.save(found, tmp_path, 3)
-    again = latent.load(tmp_path / "latent_3.npz")
+    code_map = latent.make(nets, Duet([pair], [[(0, 100)]], 0.2), 8)
+    latent.save(code_map, tmp_path, 3)
+    loaded = latent.load(tmp_path / "latent_3.npz")
     for field in dataclasses.fields(latent.Map):
-        np.testing.assert_array_equal(getattr(found, field.name), getattr(again, field.name))
+        np.testing.assert_array_equal(getattr(code_map, field.name), getattr(loaded, field.name))
     assert [path.name for path in tmp_path.glob("latent*")] == ["latent_3.npz"]
 
 
@@ -651,15 +639,15 @@ def test_the_map_is_quick(nets, pair):
 
 
 def test_names_that_numpy_cannot_keep(nets, pair, tmp_path):
-    odd = [dataclasses.replace(take, path="a\0" * 300) for take in pair]
-    found = latent.make(nets, Duet([odd], [[(0, 100)]], 0.2), 8)
-    latent.save(found, tmp_path, 1)
-    assert latent.load(tmp_path / "latent_1.npz").takes.tolist() == found.takes.tolist()
+    takes = [dataclasses.replace(take, path="a\0" * 300) for take in pair]
+    code_map = latent.make(nets, Duet([takes], [[(0, 100)]], 0.2), 8)
+    latent.save(code_map, tmp_path, 1)
+    assert latent.load(tmp_path / "latent_1.npz").takes.tolist() == code_map.takes.tolist()
 
 
-def test_running_says_what_it_ran_on(runs):
-    run = json.loads((runs["vae_rnn"] / "histories/run.json").read_text())
+def test_running_says_what_it_ran_on(tiny_runs):
+    run = json.loads((tiny_runs["vae_rnn"] / "histories/run.json").read_text())
     assert run["torch"] == torch.__version__
     assert run["device"].startswith("cpu")
-    take = bvh.load_bvh(runs["vae_rnn"].parent / "one.bvh")
+    take = bvh.load_bvh(tiny_runs["vae_rnn"].parent / "one.bvh")
     assert run["takes"][0][0] == _describe(take)

@@ -42,12 +42,14 @@ def test_16_bits_keep_more_digits_than_16_bit_floats():
     weights = torch.randn(1000, 40, generator=random, dtype=torch.float64)
     weights *= torch.logspace(-4, 1, 1000, dtype=torch.float64)[:, None]
     numbers, largest = model.in_16_bits(weights)
-    again = torch.from_numpy(model.from_16_bits(numbers, largest))
+    decoded = torch.from_numpy(model.from_16_bits(numbers, largest))
     assert numbers.dtype == np.int16
     assert largest == float(weights.abs().max())
-    error, error_of_floats = ((other - weights).square().mean().sqrt() for other in (again, weights.half().double()))
+    error, error_of_floats = (
+        (approximation - weights).square().mean().sqrt() for approximation in (decoded, weights.half().double())
+    )
     assert error < 0.3 * error_of_floats
-    assert float(again.abs().max()) == largest
+    assert float(decoded.abs().max()) == largest
     assert not model.from_16_bits(*model.in_16_bits(torch.zeros(3, dtype=torch.float64))).any()
 
 
@@ -63,13 +65,13 @@ def test_sizes_count_the_parameters(layers, bidirectional, dense):
 
 def test_a_model_is_read_as_it_was_written(made, tmp_path):
     model.save(made, tmp_path, 7)
-    again = model.load(tmp_path / "model_7.npz")
+    loaded = model.load(tmp_path / "model_7.npz")
     for name in ("shapes", "bodies", "fps", "hop"):
-        assert getattr(again, name) == getattr(made, name)
-    np.testing.assert_array_equal(again.walk, made.walk)
-    for one, other in zip(again.weights, made.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert (again.fps, again.hop) == (50, 4)
+        assert getattr(loaded, name) == getattr(made, name)
+    np.testing.assert_array_equal(loaded.walk, made.walk)
+    for read, written in zip(loaded.weights, made.weights, strict=True):
+        np.testing.assert_array_equal(read, written)
+    assert (loaded.fps, loaded.hop) == (50, 4)
 
 
 WRONG = {
@@ -107,7 +109,7 @@ def test_what_no_page_can_hold_is_refused(takes, nets, monkeypatch):
 
 def test_a_page_without_the_model_is_said_once(tiny, duet, monkeypatch, capsys):
     monkeypatch.setattr(model, "LARGEST", 0.001)
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | {"model_save_interval": 1}, monkeypatch) == 0
     assert capsys.readouterr().out.count("note: the report is written without the model: its decoders take") == 1
     assert Page(duet / "results/report.html").data["model"] is None
 
@@ -144,9 +146,8 @@ def test_a_body_stands_upright(takes, made):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_run_leaves_its_decoders_in_the_page(name, tiny, duet, monkeypatch):
-    assert run_here(name, tiny, monkeypatch) == 0
-    results = duet / "results"
+def test_a_run_leaves_its_decoders_in_the_page(name, tiny_runs):
+    results = tiny_runs[name]
     report = Page(results / "report.html")
     report.check_policy()
     weights = [text for attributes, text in report.scripts if attributes.get("type") == "text/plain"]
@@ -163,34 +164,33 @@ def test_a_run_leaves_its_decoders_in_the_page(name, tiny, duet, monkeypatch):
         assert not len(numbers)
 
 
-def test_without_a_model_the_policy_allows_no_worker(tiny, duet, monkeypatch):
-    assert run_here("vae_rnn", tiny | {"epochs": 1}, monkeypatch) == 0
-    results = duet / "results"
+def test_without_a_model_the_policy_allows_no_worker(copy_run):
+    results = copy_run("vae_rnn")
     config = json.loads((results / "config.json").read_text())
     (results / "config.json").write_text(json.dumps(config | {"report_model": False}))
     assert contents.read(results)["model"] is None
-    shown = page.html(contents.read(results) | {"motion": None})
-    assert "worker-src" not in shown
+    html = page.html(contents.read(results) | {"motion": None})
+    assert "worker-src" not in html
     (results / "config.json").write_text(json.dumps(config | {"report_model": True}))
-    shown = page.html(contents.read(results) | {"motion": None})
-    assert shown.count("worker-src blob:;") == 1
+    html = page.html(contents.read(results) | {"motion": None})
+    assert html.count("worker-src blob:;") == 1
 
 
-def test_a_damaged_model_is_named_and_left_out(tiny, duet, monkeypatch):
-    assert run_here("vae_rnn", tiny | {"epochs": 1}, monkeypatch) == 0
-    path = duet / "results/histories/model_1.npz"
+def test_a_damaged_model_is_named_and_left_out(copy_run):
+    results = copy_run("vae_rnn")
+    path = results / "histories/model_2.npz"
     whole = path.read_bytes()
     for content in (b"PK\3\4 no", whole[: len(whole) // 2], b""):
         path.write_bytes(content)
-        shown_contents = contents.read(duet / "results")
+        shown_contents = contents.read(results)
         assert (shown_contents["model"], len(shown_contents["problems"])) == (None, 1)
         assert shown_contents["latent"]["count"] > 0
-        assert "model_1.npz cannot be read" in shown_contents["problems"][0]
+        assert "model_2.npz cannot be read" in shown_contents["problems"][0]
 
 
 def test_a_model_of_another_map_is_left_out(made, takes, nets, tmp_path):
-    others = live_page.make_nets(12, [0, 1], **SMALL | {"latent_dim": 4})
-    live_page.write(tmp_path, takes, others, 8)
+    other_nets = live_page.make_nets(12, [0, 1], **SMALL | {"latent_dim": 4})
+    live_page.write(tmp_path, takes, other_nets, 8)
     model.save(made, tmp_path / "histories", 1)
     shown_contents = contents.read(tmp_path)
     assert shown_contents["model"] is None

@@ -44,15 +44,15 @@ def test_graphs_are_the_models(tmp_path, layers, both_ways, sizes, batch):
     encoder, decoder = make(layers, 8, both_ways, sizes)
     for parameter in [*encoder.parameters(), *decoder.parameters()]:
         parameter.mul_(3)  # so that gates and activations leave their linear part
-    played = sessions(tmp_path, {"encoder": encoder, "decoder": decoder})
+    players = sessions(tmp_path, {"encoder": encoder, "decoder": decoder})
     poses, z = torch.randn(batch, LENGTH, POSE_DIM), torch.randn(batch, LATENT)
-    mu, std = played["encoder"].run(["mu", "std"], {"poses": poses.numpy()})
-    for got, expected in zip((mu, std), vae.latent(*encoder(poses)), strict=True):
-        np.testing.assert_allclose(got, expected, atol=1e-5)
-    (got,) = played["decoder"].run(["poses"], {"z": z.numpy()})
+    mu, std = players["encoder"].run(["mu", "std"], {"poses": poses.numpy()})
+    for output, expected in zip((mu, std), vae.latent(*encoder(poses)), strict=True):
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+    (output,) = players["decoder"].run(["poses"], {"z": z.numpy()})
     expected = quaternion.normalise(decoder(z).unflatten(-1, (-1, 4)))
-    np.testing.assert_allclose(got, expected.flatten(-2), atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(got.reshape(-1, 4), axis=-1), 1, atol=1e-6)
+    np.testing.assert_allclose(output, expected.flatten(-2), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(output.reshape(-1, 4), axis=-1), 1, atol=1e-6)
 
 
 def test_what_other_programs_find_in_the_files(tmp_path):
@@ -153,8 +153,8 @@ def test_the_player_needs_nothing_of_the_project():
     code = (
         "import helpers.onnx_player, sys; print({'common', 'torch', 'scipy'} & {n.split('.')[0] for n in sys.modules})"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "tests", capture_output=True, encoding="utf-8")
-    assert done.stdout.strip() == "set()", done.stderr
+    child = subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "tests", capture_output=True, encoding="utf-8")
+    assert child.stdout.strip() == "set()", child.stderr
 
 
 def test_a_missing_package_is_said(monkeypatch):

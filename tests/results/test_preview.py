@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+EVERY_EPOCH = {"model_save_interval": 1}
 VIEW = (90.0, -90.0, 1.0, 4.0)
 
 
@@ -26,21 +27,21 @@ def load_takes(folder):
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monkeypatch, capsys):
     """The history, and a preview that is as large as its figures and takes as long as what it shows."""
-    seen, log_line, folder = [], History.log_line, duet / "results/histories"
+    histories, log_line, folder = [], History.log_line, duet / "results/histories"
 
-    def look(history, seconds):
-        if seen or len(history.rows) > 1:
+    def read_files(history, seconds):
+        if histories or len(history.rows) > 1:
             rows = list(csv.reader((folder / "history_3.csv").open(newline="")))
-            seen.append((len(rows) - 1, (folder / "history_3.png").read_bytes()))
+            histories.append((len(rows) - 1, (folder / "history_3.png").read_bytes()))
         return log_line(history, seconds)
 
-    monkeypatch.setattr(History, "log_line", look)
-    assert run_here(name, tiny | {"epochs": 3}, monkeypatch) == 0
-    assert [rows for rows, _ in seen] == [1, 2]
-    assert len({picture for _, picture in seen}) == 2
-    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
+    monkeypatch.setattr(History, "log_line", read_files)
+    assert run_here(name, tiny | EVERY_EPOCH | {"epochs": 3}, monkeypatch) == 0
+    assert [rows for rows, _ in histories] == [1, 2]
+    assert len({picture for _, picture in histories}) == 2
+    hints = [line for line in capsys.readouterr().out.splitlines() if line.startswith("see how it goes")]
     places = ["histories/history_3.png", "anims/preview_epoch_<n>.gif", "report.html"]
-    assert said == ["see how it goes, anew every epoch: " + ", ".join(str(duet / "results" / file) for file in places)]
+    assert hints == ["see how it goes, anew every epoch: " + ", ".join(str(duet / "results" / file) for file in places)]
     for epoch in range(1, 4):
         with Image.open(duet / f"results/anims/preview_epoch_{epoch}.gif") as image:
             assert image.size == ((150, 75) if name == "vae_rnn" else (150, 150))
@@ -53,7 +54,7 @@ def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monke
 
 
 def test_a_short_run_is_not_told_where_to_look_before_its_end(tiny, duet, monkeypatch, capsys):
-    assert run_here("vae_rnn", tiny | {"model_save_interval": 9, "save_history": False}, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | {"save_history": False}, monkeypatch) == 0
     assert "see how it goes" not in capsys.readouterr().out
     assert [path.name for path in (duet / "results/anims").glob("preview*")] == ["preview_epoch_2.gif"]
 
@@ -64,10 +65,12 @@ def test_previews_leave_no_trace_in_what_is_learnt(name, tiny, duet, monkeypatch
         changes = {"model_save_interval": interval, "results_path": str(duet / folder), "epochs": 3}
         assert run_here(name, tiny | changes, monkeypatch) == 0
     compare(duet / "often", duet / "once", 3)
-    one, other = (weights.read(duet / folder / "weights/checkpoint")["random"] for folder in ("often", "once"))
-    assert torch.equal(one["torch"], other["torch"])
-    assert torch.equal(one["numpy"][1], other["numpy"][1])
-    assert one["python"] == other["python"]
+    states_often, states_once = (
+        weights.read(duet / folder / "weights/checkpoint")["random"] for folder in ("often", "once")
+    )
+    assert torch.equal(states_often["torch"], states_once["torch"])
+    assert torch.equal(states_often["numpy"][1], states_once["numpy"][1])
+    assert states_often["python"] == states_once["python"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -77,12 +80,12 @@ def test_a_preview_shows_the_recording_and_what_the_models_make_of_it(name, duet
     sizes = {"sequence_length": 8, "ae_rnn_layer_size": 6, "ae_dense_layer_sizes": [10], "latent_dim": 4}
     vars(script).update(sizes | {"export_hold_feet": False})  # so that legs are as the models have them
     nets = script.make_models([48, 48])
-    shown = []
-    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda *given: shown.append(given))
+    pictures = []
+    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda *given: pictures.append(given))
     monkeypatch.setattr(preview, "SECONDS", 0.5)
-    look = preview.Preview(Duet([takes], [[(0, 10), (20, 80), (80, 100)]], 0.5), 8, VIEW, duet)
-    look.save(script.conversions(nets), 7)
-    rows, title, path, *view = shown[0]
+    previews = preview.Preview(Duet([takes], [[(0, 10), (20, 80), (80, 100)]], 0.5), 8, VIEW, duet)
+    previews.save(script.conversions(nets), 7)
+    rows, title, path, *view = pictures[0]
     assert (title, path, view) == ("epoch 7, held out", duet / "preview_epoch_7.gif", [90.0, -90.0, 1.0, 3.0, 0.04])
     recorded = [cut(take, 50, 75, anchor=20) for take in takes]  # with the signs that training sees
     made = {
@@ -141,7 +144,7 @@ def fill_the_disk(monkeypatch, name):
 
 def test_a_preview_that_fails_stops_no_training(tiny, duet, monkeypatch, capsys):
     fill_the_disk(monkeypatch, "preview_epoch_1.gif")
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH, monkeypatch) == 0
     assert "preview_epoch_1.gif: cannot be written (No space left on device). The training" in capsys.readouterr().out
     assert (duet / "results/anims/preview_epoch_2.gif").exists()
 
@@ -168,9 +171,9 @@ def fail_until_the_export(words, monkeypatch):
     monkeypatch.setattr(run, "export_clips", export)
 
 
-def test_looks_that_find_no_memory_stop_no_training(tiny, duet, monkeypatch, capsys):
+def test_a_lack_of_memory_for_previews_stops_no_training(tiny, duet, monkeypatch, capsys):
     fail_until_the_export("CUDA out of memory", monkeypatch)
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH, monkeypatch) == 0
     output = capsys.readouterr().out
     words = "there is not enough memory for a look at the training."
     assert output.count(words) == 3  # two previews, and a report in between
@@ -178,7 +181,7 @@ def test_looks_that_find_no_memory_stop_no_training(tiny, duet, monkeypatch, cap
     assert (duet / "results/report.html").exists()
 
 
-def test_a_look_that_has_a_fault_is_no_lack_of_memory(tiny, duet, monkeypatch, capsys):
+def test_a_fault_in_a_preview_is_no_lack_of_memory(tiny, duet, monkeypatch, capsys):
     fail_until_the_export("a fault", monkeypatch)
     assert run_here("vae_rnn", tiny, monkeypatch) == 1
     assert "not enough memory" not in capsys.readouterr().out

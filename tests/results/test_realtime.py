@@ -104,24 +104,32 @@ class Client:
         return self.decoders[number](torch.tanh(self.encoder(window[None])[0]))[0].numpy()
 
 
-@pytest.mark.parametrize("duet", DUETS)
-@pytest.mark.parametrize("script", ["vae_rnn", "vae_rnn_deepfake"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("duet", "script", "architecture"),
+    [
+        ("bundled FBX", "vae_rnn", "published"),
+        ("bundled FBX", "vae_rnn_deepfake", "one direction"),
+        ("bundled BVH", "vae_rnn", "one direction"),
+        ("bundled BVH", "vae_rnn_deepfake", "published"),
+        pytest.param("salsa", "vae_rnn", "published", marks=pytest.mark.slow),
+        pytest.param("salsa", "vae_rnn_deepfake", "one direction", marks=pytest.mark.slow),
+    ],
+)
 def test_a_client_does_what_the_models_have_learnt(tmp_path, duet, script, architecture):
     recorded = DUETS[duet]()
     nets = make_nets(script, recorded, ARCHITECTURES[architecture])
     folder = realtime.save_realtime(tmp_path, nets, recorded, f"{script}.py")
     client = Client(folder)
-    learnt = trained_poses(recorded)
+    trained_windows = trained_poses(recorded)
     for number in client.decoders:
         for source in (0, 1) if script == "vae_rnn_deepfake" else (0,):
             for start, end in recorded.ranges[0]:
-                at = (start + end) // 2
-                seen = learnt[source][at][None]
+                frame = (start + end) // 2
+                window = trained_windows[source][frame][None]
                 with torch.no_grad():
                     name = "decoder" if script == "vae_rnn" else f"decoder{number}"
-                    expected = nets[name](vae.latent(*nets["encoder"](seen))[0])[0].numpy()
-                answer = client.answer(client.takes[0][source], at, number)
+                    expected = nets[name](vae.latent(*nets["encoder"](window))[0])[0].numpy()
+                answer = client.answer(client.takes[0][source], frame, number)
                 np.testing.assert_allclose(answer, expected, atol=1e-6)
                 assert_same_positions(answer, client.takes[0][0], recorded.pairs[0][0])
 
@@ -138,8 +146,10 @@ def assert_same_positions(answer, read, take):
     """The client's kinematics and ours, both with dancer 1's bones."""
     rotations = answer.astype(float).reshape(len(answer), -1, 4)
     rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
-    ours = kinematics.joint_positions(torch.from_numpy(rotations), take.skeleton.mean_offsets, take.skeleton.parents)
-    np.testing.assert_allclose(realtime_client.positions(rotations, read.offsets, read.parents), ours, atol=1e-4)
+    expected = kinematics.joint_positions(
+        torch.from_numpy(rotations), take.skeleton.mean_offsets, take.skeleton.parents
+    )
+    np.testing.assert_allclose(realtime_client.positions(rotations, read.offsets, read.parents), expected, atol=1e-4)
 
 
 def test_what_a_translation_asks_of_the_client(tmp_path):
@@ -205,9 +215,9 @@ def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
     lying = Duet([(dataclasses.replace(first, up_axis="Z"), moving)], recorded.ranges, HELD_OUT_SHARE)
     folder = realtime.save_realtime(tmp_path, nets, lying, "vae_rnn_deepfake.py")
     out, text = capsys.readouterr().out, (folder / "client_settings.txt").read_text(encoding="utf-8")
-    for said in (out, text):
-        assert "LeftArm_Nub" in said and "4 cm" in said and "mean place" in said
-        assert "has Z up" in said
+    for output in (out, text):
+        assert "LeftArm_Nub" in output and "4 cm" in output and "mean place" in output
+        assert "has Z up" in output
 
 
 def test_names_cannot_leave_their_comment(duet, tmp_path):

@@ -3,7 +3,6 @@
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import types
 import zipfile
@@ -16,13 +15,14 @@ from common.runtime.errors import InputError
 from common.training import Loop, seed_everything
 from helpers.killing import compare
 from helpers.mistakes import Payload
-from helpers.project import PROJECT, SCRIPTS, arguments, load_script, run_here, write_body
+from helpers.project import SCRIPTS, arguments, load_script, run_here
 
 import numpy as np
 import pytest
 import torch
 
 SAVED = ("weights/checkpoint", "histories/history_2.csv")
+EVERY_EPOCH = {"model_save_interval": 1}
 CLIPS = {"vae_rnn": 7, "vae_rnn_deepfake": 6}
 
 
@@ -31,12 +31,12 @@ def with_results(tiny, folder, **changes):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_two_and_two_epochs_equal_four(name, tiny, duet, monkeypatch, capsys):
+def test_two_and_two_epochs_equal_four(name, tiny, duet, copy_run, monkeypatch, capsys):
     assert run_here(name, with_results(tiny, duet / "four", epochs=4), monkeypatch) == 0
-    assert run_here(name, with_results(tiny, duet / "two", epochs=2), monkeypatch) == 0
+    resumed = copy_run(name)
     capsys.readouterr()
-    assert run_here(name, with_results(tiny, duet / "two", epochs=4, resume=True), monkeypatch) == 0
-    compare(duet / "four", duet / "two", 4)
+    assert run_here(name, tiny | {"epochs": 4, "resume": True}, monkeypatch) == 0
+    compare(duet / "four", resumed, 4)
     output = capsys.readouterr().out
     assert "epochs = 4 from here on; before, it was 2" in output
     assert "going on after 2 epochs" in output
@@ -44,11 +44,11 @@ def test_two_and_two_epochs_equal_four(name, tiny, duet, monkeypatch, capsys):
     assert "epoch 2 :" not in output
     clips = list((duet / "four/anims").glob("*.bvh"))  # the random walk is one of them
     assert len(clips) == CLIPS[name]
-    assert all(clip.read_bytes() == (duet / "two/anims" / clip.name).read_bytes() for clip in clips)
+    assert all(clip.read_bytes() == (resumed / "anims" / clip.name).read_bytes() for clip in clips)
 
 
-def test_a_finished_run_exports_again(tiny, monkeypatch, capsys):
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+def test_a_finished_run_exports_again(tiny, copy_run, monkeypatch, capsys):
+    copy_run("vae_rnn")
     assert run_here("vae_rnn", tiny | {"resume": True, "view_azi": 0.0, "export_seq_length": 20}, monkeypatch) == 0
     output = capsys.readouterr().out.split("--- load: done")[-1]
     assert "view_azi = 0.0 from here on" in output
@@ -64,8 +64,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("changes", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_go_on_is_refused_and_harms_nothing(changes, words, tiny, duet, monkeypatch, capsys):
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+def test_what_cannot_go_on_is_refused_and_harms_nothing(changes, words, tiny, duet, copy_run, monkeypatch, capsys):
+    copy_run("vae_rnn")
     before = {file: (duet / "results" / file).read_bytes() for file in (*SAVED, "config.json")}
     changes = {key: value.format(duet=duet) if isinstance(value, str) else value for key, value in changes.items()}
     assert run_here("vae_rnn", tiny | {"resume": True} | changes, monkeypatch) == 2
@@ -73,8 +73,8 @@ def test_what_cannot_go_on_is_refused_and_harms_nothing(changes, words, tiny, du
     assert before == {file: (duet / "results" / file).read_bytes() for file in before}
 
 
-def test_a_checkpoint_of_the_other_script_is_refused(tiny, monkeypatch, capsys):
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+def test_a_checkpoint_of_the_other_script_is_refused(tiny, copy_run, monkeypatch, capsys):
+    copy_run("vae_rnn")
     assert run_here("vae_rnn_deepfake", tiny | {"resume": True}, monkeypatch) == 2
     assert "was made by vae_rnn.py" in capsys.readouterr().err
 
@@ -84,9 +84,8 @@ def damaged(content):
 
 
 @pytest.mark.parametrize("harm", ["pickle", "torch", "cut", "foreign", "packed"])
-def test_no_checkpoint_runs_code(harm, tiny, duet, monkeypatch, capsys):
-    path = duet / "results/weights/checkpoint"
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
+def test_no_checkpoint_runs_code(harm, tiny, duet, copy_run, monkeypatch, capsys):
+    path = copy_run("vae_rnn") / "weights/checkpoint"
     if harm == "pickle":
         path.write_bytes(pickle.dumps(Payload(duet / "executed")))
     elif harm == "torch":
@@ -106,66 +105,7 @@ def test_no_checkpoint_runs_code(harm, tiny, duet, monkeypatch, capsys):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# stopped from outside
-
-
-def started(name, settings, cwd):
-    """A script that has done its first epoch."""
-    command = [sys.executable, "-u", str(PROJECT / f"{name}.py"), *arguments(name, settings)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    run = subprocess.Popen(command, cwd=cwd, preexec_fn=_hear_ctrl_c, **pipes)
-    next(line for line in run.stdout if line.startswith("epoch 1 "))
-    return run
-
-
-def _hear_ctrl_c():
-    """What a shell starts in the background, the tests for one, ignores Ctrl-C, and so does all that it starts."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of another process")
-@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_stopped_run_goes_on_where_it_was(number, code, tiny, duet):
-    settings = with_results(tiny, duet / "stopped", epochs=100_000, model_save_interval=100_000, stop_after=None)
-    run = started("vae_rnn", settings, duet)
-    run.send_signal(getattr(signal, number))
-    _, message = run.communicate(timeout=60)
-    assert run.returncode == code, message
-    state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
-    done = state["loop"]["epoch"]
-    epochs = done + 2
-    assert (duet / f"stopped/weights/encoder_weights_epoch_{done}").exists()
-    assert (duet / "stopped/weights/encoder_weights_best").exists()
-    assert len((duet / "stopped/histories/history_100000.csv").read_text().splitlines()) == 1 + done
-    if number == "SIGINT":
-        assert len(list((duet / "stopped/anims").glob("*.gif"))) == 7
-        assert (duet / "stopped/histories/metrics_100000.json").exists()
-        assert message.strip().splitlines()[-1].startswith(f"stopped after {done} of 100000 epochs.")
-        assert "--resume=True" in message
-    else:
-        assert not list((duet / "stopped/anims").iterdir())
-    goes_on = settings | {"epochs": epochs, "resume": True, "model_save_interval": epochs}
-    calm = with_results(goes_on, duet / "calm", resume=False)
-    for one in (goes_on, calm):
-        command = [sys.executable, str(PROJECT / "vae_rnn.py"), *arguments("vae_rnn", one)]
-        subprocess.run(command, check=True, capture_output=True)
-    compare(duet / "calm", duet / "stopped", epochs)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of another process")
-def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
-    for file in ("one.bvh", "two.bvh"):
-        write_body(duet / file, 300)  # so that there is time between one clip and the next
-    settings = tiny | {"epochs": 100_000, "model_save_interval": 100_000, "export_seq_length": 300, "view_size": 5.0}
-    run = started("vae_rnn_deepfake", settings, duet)
-    run.send_signal(signal.SIGINT)
-    next(line for line in run.stdout if line.startswith("orig_sequence"))
-    run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert (duet / "results/weights/checkpoint").exists()
-    assert len(list((duet / "results/anims").glob("*_sequence_*.gif"))) < 6
-    assert not list((duet / "results").rglob("*.part*"))
+# Ctrl-C; signals from other processes are in slow/test_stopping.py
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a signal to itself")
@@ -178,7 +118,8 @@ def test_a_second_ctrl_c_skips_the_clips(tiny, duet):
     ],
 )
 def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
-    settings = tiny | {"batch_size": 2}
+    settings = tiny | EVERY_EPOCH | {"batch_size": 2}
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     test_batches, tested = Loop.test_batches, []
 
     def interrupted(loop):
@@ -235,7 +176,7 @@ def test_a_full_disk_stops_no_training(tiny, duet, monkeypatch, capsys):
         save(state, file)
 
     monkeypatch.setattr(torch, "save", full)
-    assert run_here("vae_rnn", tiny | {"epochs": 3}, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH | {"epochs": 3}, monkeypatch) == 0
     output = capsys.readouterr().out
     assert output.count("No space left on device") == 3  # weights of epoch 1, checkpoint and weights of epoch 2
     assert "The training goes on" in output
@@ -253,7 +194,7 @@ def test_a_last_save_that_fails_ends_in_an_error(tiny, duet, monkeypatch, capsys
         save(state, file)
 
     monkeypatch.setattr(torch, "save", full)
-    assert run_here("vae_rnn", tiny, monkeypatch) == 2
+    assert run_here("vae_rnn", tiny | EVERY_EPOCH, monkeypatch) == 2
     assert capsys.readouterr().err.strip().endswith("checkpoint: No space left on device")
     assert torch.load(duet / "results/weights/checkpoint", weights_only=True)["loop"]["epoch"] == 1
     assert len(list((duet / "results/anims").glob("*.bvh"))) == CLIPS["vae_rnn"]  # which cost no training
@@ -269,7 +210,6 @@ def test_two_runs_in_one_folder_are_refused(tiny, duet, monkeypatch, capsys):
         assert run_here("vae_rnn", tiny, monkeypatch) == 2
         assert "another run is writing there" in capsys.readouterr().err
         assert (duet / "results/weights/mine").exists()
-    assert run_here("vae_rnn", tiny, monkeypatch) == 0
 
 
 def test_a_move_that_was_cut_short_is_completed(tmp_path):
@@ -291,8 +231,8 @@ def test_a_move_that_was_cut_short_is_completed(tmp_path):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, monkeypatch, capsys):
-    assert run_here(name, tiny, monkeypatch) == 0
+def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, copy_run, monkeypatch):
+    copy_run(name)
     module = load_script(name)
     compute, draw, drawn = module.compute_losses, Windows.draw, []
 
@@ -306,7 +246,7 @@ def test_the_first_loss_that_is_no_number_is_explained(name, tiny, duet, monkeyp
             losses["total"] = losses["pos"] = losses["pos"] * float("nan")
         return losses
 
-    settings = tiny | {"resume": True, "epochs": 5}
+    settings = tiny | EVERY_EPOCH | {"resume": True, "epochs": 5}
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, settings)])
     monkeypatch.setattr(Windows, "draw", remember)
     module.compute_losses = broken
@@ -323,8 +263,8 @@ NO_MEMORY = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize("way", ["forward", "backward"])
-def test_too_little_memory_for_a_step_names_the_batch_size(name, way, tiny, duet, monkeypatch, capsys):
+@pytest.mark.parametrize("moment", ["forward", "backward"])
+def test_too_little_memory_for_a_step_names_the_batch_size(name, moment, tiny, monkeypatch):
     module = load_script(name)
     compute, calls = module.compute_losses, []
 
@@ -336,7 +276,7 @@ def test_too_little_memory_for_a_step_names_the_batch_size(name, way, tiny, duet
         if losses["total"].requires_grad:
             calls.append(1)
             if len(calls) > 10:  # beyond what finds the learning rates
-                fail() if way == "forward" else losses["total"].register_hook(fail)
+                fail() if moment == "forward" else losses["total"].register_hook(fail)
         return losses
 
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments(name, tiny | {"epochs": 9})])

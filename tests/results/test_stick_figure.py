@@ -148,11 +148,11 @@ def test_every_size_and_width_can_be_drawn(duet, size, line_width):
 
 
 def test_gif_shows_the_dancer_upright_in_place_for_every_up_axis(tmp_path):
-    still = f"{BODY}MOTION\nFrames: 2\nFrame Time: 0.02\n{'0 ' * 24}\n500 90 300 {'0 ' * 21}\n"
-    (tmp_path / "take.bvh").write_text(still)
+    two_frames = f"{BODY}MOTION\nFrames: 2\nFrame Time: 0.02\n{'0 ' * 24}\n500 90 300 {'0 ' * 21}\n"
+    (tmp_path / "take.bvh").write_text(two_frames)
     take = load_mocap(tmp_path / "take.bvh")
     assert take.up_axis == "Y"
-    shown = {}
+    positions_of = {}
     for up, order in {"Y": (0, 1, 2), "Z": (2, 0, 1), "X": (1, 2, 0)}.items():
         turned = dataclasses.replace(
             take,
@@ -164,20 +164,20 @@ def test_gif_shows_the_dancer_upright_in_place_for_every_up_axis(tmp_path):
                 rest_offsets=take.skeleton.rest_offsets[:, order],
             ),
         )
-        shown[up] = stick_figure._positions_in_place(turned)
-        assert np.ptp(shown[up][..., 1]) > 150  # upright, and the root's height is kept
-        assert np.abs(shown[up][:, 0, [0, 2]]).max() == 0  # in place
+        positions_of[up] = stick_figure._positions_in_place(turned)
+        assert np.ptp(positions_of[up][..., 1]) > 150  # upright, and the root's height is kept
+        assert np.abs(positions_of[up][:, 0, [0, 2]]).max() == 0  # in place
     for up in UP_AXES:
         figure = stick_figure._positions_in_place(made_takes.turned(take, up))
         head = figure[:, take.skeleton.joint_names.index("Head_Nub")] - figure[:, 0]
         np.testing.assert_allclose(head, [(0, 70, 0)] * 2, atol=1e-9)
     head, left_arm = take.skeleton.joint_names.index("Head_Nub"), take.skeleton.joint_names.index("LeftArm_Nub")
-    points, _ = stick_figure._project(shown["Y"], 90, -90)
+    points, _ = stick_figure._project(positions_of["Y"], 90, -90)
     assert points[0, head, 1] > points[0, 0, 1]
     assert points[0, left_arm, 0] == pytest.approx(70)  # seen from the front: the left arm on the right
-    points, _ = stick_figure._project(shown["Y"], 90, 90)
+    points, _ = stick_figure._project(positions_of["Y"], 90, 90)
     assert points[0, left_arm, 0] == pytest.approx(-70)  # and from behind
-    _, nearness = stick_figure._project(shown["Y"], 90, 0)
+    _, nearness = stick_figure._project(positions_of["Y"], 90, 0)
     assert nearness[0, left_arm] == pytest.approx(70)  # and from the dancer's left
 
 

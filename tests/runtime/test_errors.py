@@ -35,7 +35,7 @@ def reports(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (errors.InputError("a \x1b[2J\nb"), 2, "\nerror: a \\x1b[2J\\nb\n"),
         (FileNotFoundError(2, "no such file", "one.bvh"), 2, "\nerror: one.bvh: no such file\n"),
@@ -46,11 +46,11 @@ def reports(tmp_path, monkeypatch):
         (BrokenPipeError(32, "Broken pipe"), 1, ""),
     ],
 )
-def test_what_is_told_and_the_exit_code(error, code, told, reports, monkeypatch, capsys):
+def test_what_is_told_and_the_exit_code(error, code, message, reports, monkeypatch, capsys):
     monkeypatch.setattr(os, "dup2", lambda *_: None)  # of pytest's own output, which is still read
-    found = end_of(error, monkeypatch, capsys)
-    assert found[0] == code
-    assert found[1] == told or re.fullmatch(told, found[1])
+    ending = end_of(error, monkeypatch, capsys)
+    assert ending[0] == code
+    assert ending[1] == message or re.fullmatch(message, ending[1])
     assert not list(reports.iterdir())
 
 
@@ -58,16 +58,16 @@ def test_a_fault_of_our_own_is_told_as_such_and_reported_in_a_file(tiny, reports
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr("common.dataset.pairs.load_mocap", lambda *_, **__: {}["\x1b[2J"])
     assert run_here("vae_rnn", tiny, monkeypatch) == 1
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     (report,) = reports.iterdir()
-    assert told.count("\n") == 2
-    assert "a fault of the toolkit, not of your files" in told
-    assert f"send the file {report} to whoever gave you the toolkit" in told
-    assert "KeyError" in told
+    assert message.count("\n") == 2
+    assert "a fault of the toolkit, not of your files" in message
+    assert f"send the file {report} to whoever gave you the toolkit" in message
+    assert "KeyError" in message
     text = report.read_text(encoding="utf-8")
     for word in ("Traceback", "load_pairs", "KeyError", "Python 3.", "torch 2.", "numpy", "--epochs=2", sys.platform):
         assert word.lower() in text.lower()
-    assert "\x1b" not in text + told
+    assert "\x1b" not in text + message
 
 
 def test_a_fault_is_printed_where_no_report_can_be_written(monkeypatch, capsys):
@@ -75,11 +75,11 @@ def test_a_fault_is_printed_where_no_report_can_be_written(monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "mkstemp", no_room)
-    code, told = end_of(ZeroDivisionError("a fault\x1b"), monkeypatch, capsys)
+    code, message = end_of(ZeroDivisionError("a fault\x1b"), monkeypatch, capsys)
     assert code == 1
-    assert "Traceback" in told
-    assert "send the lines above to whoever gave you the toolkit" in told
-    assert "\x1b" not in told
+    assert "Traceback" in message
+    assert "send the lines above to whoever gave you the toolkit" in message
+    assert "\x1b" not in message
 
 
 def start(code, **options):
@@ -93,9 +93,9 @@ def test_output_that_nobody_reads_any_more_ends_quietly(both):
     child = start(code, stderr=subprocess.STDOUT if both else subprocess.PIPE)
     child.stdout.readline()
     child.stdout.close()
-    told = "" if both else child.stderr.read()
+    message = "" if both else child.stderr.read()
     assert child.wait(60) == 1
-    assert told == ""
+    assert message == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="closes the output as a shell does")
@@ -110,5 +110,5 @@ def test_windows_says_invalid_argument_of_a_reader_that_has_ended(monkeypatch, c
     monkeypatch.setattr(os, "dup2", lambda *_: None)
     monkeypatch.setattr(sys, "platform", "win32")
     assert end_of(OSError(22, "Invalid argument"), monkeypatch, capsys) == (1, "")
-    code, told = end_of(OSError(22, "Invalid argument", "one?.bvh"), monkeypatch, capsys)
-    assert (code, told) == (2, "\nerror: one?.bvh: Invalid argument\n")
+    code, message = end_of(OSError(22, "Invalid argument", "one?.bvh"), monkeypatch, capsys)
+    assert (code, message) == (2, "\nerror: one?.bvh: Invalid argument\n")

@@ -69,17 +69,10 @@ def test_paths_on_the_command_line_are_relative_to_where_the_user_is(tmp_path, m
         ("--epochs=True", "epochs = True: expected"),
         ("--epochs=3.5", "epochs = 3.5: expected"),
         ("--epochs=__import__('os').getcwd()", "epochs = .*: expected"),
-        ("--ae_learning_rate=nan", "ae_learning_rate = 'nan': expected"),
-        ("--ae_learning_rate=1e999", "ae_learning_rate = inf: expected"),
         ("--save_history=1", "save_history = 1: expected True or False"),
         ("--mocap_files=['a.bvh','b.bvh']", "mocap_files = .* a pair of file names"),
-        ("--mocap_files=[['a']]", "mocap_files = .* a pair of file names"),
         ("--mocap_files=" + "[" * 5000, "mocap_files = .*: expected"),
         ("--epochs=0x" + "f" * 5000, "epochs = a number of too many digits: expected"),
-        ("--epochs={[]: 1}", "epochs = .*: expected"),
-        ("--epochs=1if", "epochs = '1if': expected"),
-        (r"--epochs='\0'", "epochs = .*: expected"),
-        (r"--results_path='a\0'", r"results_path = 'a\\x00': expected"),
         ("--results_path=", "results_path = '': expected a text"),
         ("--device=gpu", 'device = .*expected "auto"'),
     ],
@@ -117,8 +110,8 @@ def test_config_is_json_with_the_script(tmp_path):
 
 
 def test_names_from_a_console_of_another_encoding_are_taken():
-    given = "d\udcc3\udca4nçe.bvh"  # what Python makes of "dä" in UTF-8 where the system says ASCII
-    assert configure(f"--mocap_files=[['{given}', 'b']]")["mocap_files"] == [[given, "b"]]
+    surrogates = "d\udcc3\udca4nçe.bvh"  # what Python makes of "dä" in UTF-8 where the system says ASCII
+    assert configure(f"--mocap_files=[['{surrogates}', 'b']]")["mocap_files"] == [[surrogates, "b"]]
 
 
 def test_config_holds_paths_from_a_console_of_another_encoding(tmp_path):
@@ -136,7 +129,7 @@ MISSPELT, DELETED = (
 
 
 @pytest.mark.parametrize(
-    ("script", "right", "wrong", "message"),
+    ("script", "line", "edited", "message"),
     [
         ("vae_rnn", "batch_size = 16", "batchsize = 16", MISSPELT.format("batchsize", "batch_size")),
         ("vae_rnn", "decoder_weights_file", "decoder_weight_file", MISSPELT.format("decoder_weight_file", ".*")),
@@ -146,11 +139,11 @@ MISSPELT, DELETED = (
         ("vae_rnn", "epochs = 600", "epochs = 600\nlearning_rte = 1", "'learning_rte'; is it a misspelt '.*learn"),
     ],
 )
-def test_a_constant_that_was_misspelt_or_deleted_is_named(script, right, wrong, message, tmp_path):
+def test_a_constant_that_was_misspelt_or_deleted_is_named(script, line, edited, message, tmp_path):
     source = (PROJECT / f"{script}.py").read_text(encoding="utf-8")
-    assert f"\n{right}" in source
+    assert f"\n{line}" in source
     namespace = {"__name__": "edited"}
-    exec(compile(source.replace(f"\n{right}", f"\n{wrong}"), "edited.py", "exec"), namespace)
+    exec(compile(source.replace(f"\n{line}", f"\n{edited}"), "edited.py", "exec"), namespace)
     with pytest.raises(InputError, match=message):
         settings.constants_of(namespace, tmp_path / "edited.py")
 
@@ -201,28 +194,6 @@ def read_in_common():
 def test_every_rule_belongs_to_a_constant():
     constants = {key for name in SCRIPTS for key in constants_in(name)}
     assert set(settings.TABLE) == constants
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_published_names_and_defaults(name):
-    constants = constants_in(name)
-    published = {
-        "mocap_file_path": "data/mocap", "mocap_pos_scale": 1.0, "mocap_fps": None, "mocap_loss_weights_file": None,
-        "latent_dim": 32, "sequence_length": 64,
-        "ae_rnn_layer_count": 2, "ae_rnn_layer_size": 256, "ae_rnn_bidirectional": True,
-        "ae_dense_layer_sizes": [512], "save_weights": True, "load_weights": False,
-        "sequence_offset": 2, "batch_size": 16, "test_percentage": 0.2,
-        "ae_learning_rate": 1e-4, "ae_kld_loss_scale": 0.0,
-        "ae_norm_loss_scale": 0.1, "ae_pos_loss_scale": 0.1, "ae_quat_loss_scale": 1.0,
-        "kld_scale_cycle_duration": 100, "kld_scale_min_const_duration": 20, "kld_scale_max_const_duration": 20,
-        "min_kld_scale": 0.0, "max_kld_scale": 0.1, "epochs": 600, "model_save_interval": 50, "save_history": True,
-        "view_ele": 90.0, "view_azi": -90.0, "view_line_width": 1.0, "view_size": 4.0, "export_seq_index": 0,
-        "export_seq_start": 1000, "export_seq_length": 1000, "export_formats": None, "results_path": "results",
-        "device": "auto", "show_history": True,
-    }  # fmt: skip
-    published |= {key: f"results/weights/{key[:-5]}_best" for key in constants if key.endswith("coder_weights_file")}
-    published |= {"export_mix_seq_start": 2000} if name == "vae_rnn" else {}
-    assert {key: constants[key] for key in published} == published
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -72,8 +72,8 @@ def test_a_process_that_ends_ends_the_run(tiny, tmp_path):
     children = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True).stdout.split()
     os.kill(int(children[-1]), signal.SIGKILL)
     start = time.monotonic()
-    rest = run.communicate(timeout=120)[0]
+    output = run.communicate(timeout=120)[0]
     assert run.returncode != 0
     assert time.monotonic() - start < 90
-    assert "Signal 9 (SIGKILL)" in rest  # torchrun's own words
-    assert 'vae_rnn.py", line' not in rest  # no traceback of the others
+    assert "Signal 9 (SIGKILL)" in output  # torchrun's own words
+    assert 'vae_rnn.py", line' not in output  # no traceback of the others

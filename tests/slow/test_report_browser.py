@@ -29,7 +29,7 @@ def run(tmp_path_factory):
     write_body(folder / "two.bvh", phase=0.7)
     files = {"mocap_file_path": str(folder), "mocap_files": [["one.bvh", "two.bvh"]]}
     with pytest.MonkeyPatch.context() as patch:
-        settings = TINY | files | {"results_path": str(folder / "results"), "model_save_interval": 9}
+        settings = TINY | files | {"results_path": str(folder / "results")}
         assert run_here("vae_rnn_deepfake", settings, patch) == 0
     results = folder / "results"
     (results / "histories/metrics_2.json").write_text(json.dumps(METRICS))
@@ -101,8 +101,8 @@ RESET = """
 
 def choose(browser, name, value, event="change"):
     """Give a slider or a list another value, as a user does."""
-    found = f"document.getElementById('{name}')"
-    browser.run(f"{found}.value = '{value}', {found}.dispatchEvent(new Event('{event}'))")
+    control = f"document.getElementById('{name}')"
+    browser.run(f"{control}.value = '{value}', {control}.dispatchEvent(new Event('{event}'))")
 
 
 def recorded(run, number):
@@ -142,13 +142,13 @@ def test_joints_stand_where_the_exported_file_has_them(opened, run):
         positions = recorded(run, number)
         opened.run(f"stage.shown.fill(false), stage.shown[{number}] = true, stage.options.errors = 0, stage.arrange()")
         for frame in (0, 17, 39):
-            spots, worlds = (np.array(found) for found in opened.run(WHERE % {"clip": number, "frame": frame}))
+            spots, worlds = (np.array(places) for places in opened.run(WHERE % {"clip": number, "frame": frame}))
             np.testing.assert_allclose(worlds, positions[frame], atol=1e-4)
             matrices = opened.run("[stage.camera.projectionMatrix.elements, stage.camera.matrixWorldInverse.elements]")
-            project, look = (np.array(matrix).reshape(4, 4).T for matrix in matrices)
-            seen = np.c_[positions[frame], np.ones(len(spots))] @ (project @ look).T
+            project, view = (np.array(matrix).reshape(4, 4).T for matrix in matrices)
+            clip_space = np.c_[positions[frame], np.ones(len(spots))] @ (project @ view).T
             size = opened.run("[stage.view.clientWidth, stage.view.clientHeight]")
-            expected = (seen[:, :2] / seen[:, 3:] * (1, -1) + 1) / 2 * size
+            expected = (clip_space[:, :2] / clip_space[:, 3:] * (1, -1) + 1) / 2 * size
             np.testing.assert_allclose(spots, expected, atol=0.05)
         opened.frames()
         picture = opened.picture("#canvas")

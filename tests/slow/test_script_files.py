@@ -20,15 +20,15 @@ def fbx_duet(duet):
     for take, name in zip(takes, ("one", "two"), strict=True):
         save_mocap(take, duet / f"{name}.fbx")
     renamed = [f"B:{name}" for name in takes[1].skeleton.joint_names]
-    other = dataclasses.replace(takes[1], skeleton=dataclasses.replace(takes[1].skeleton, joint_names=renamed))
-    fbx.save_fbx([takes[0], other], duet / "both.fbx")
+    second_dancer = dataclasses.replace(takes[1], skeleton=dataclasses.replace(takes[1].skeleton, joint_names=renamed))
+    fbx.save_fbx([takes[0], second_dancer], duet / "both.fbx")
     return duet
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("formats_out", [None, ["bvh"], ["fbx", "bvh"]])
 def test_fbx_in_and_out(name, formats_out, tiny, fbx_duet, monkeypatch):
-    files = {"mocap_files": [["one.fbx", "two.fbx"]], "export_formats": formats_out, "model_save_interval": 9}
+    files = {"mocap_files": [["one.fbx", "two.fbx"]], "export_formats": formats_out}
     assert run_here(name, tiny | files, monkeypatch) == 0
     recorded = [load_mocap(fbx_duet / f"{take}.fbx") for take in ("one", "two")]
     for clip in CLIPS[name]:
@@ -74,13 +74,13 @@ def test_a_script_runs_from_any_folder_in_any_folder(name, tiny, tmp_path):
     short = {"mocap_valid_frame_ranges": [[[0, 60]]], "epochs": 1, "model_save_interval": 5}
     elsewhere = tmp_path / "somewhere else"
     elsewhere.mkdir()
-    done = start_script(name, bundled | short, cwd=elsewhere, script_folder=home)
-    assert done.returncode == 0, done.stderr
-    assert "23 joints, 9000 frames at 50 fps" in done.stdout
+    run = start_script(name, bundled | short, cwd=elsewhere, script_folder=home)
+    assert run.returncode == 0, run.stderr
+    assert "23 joints, 9000 frames at 50 fps" in run.stdout
     assert list(elsewhere.iterdir()) == []
     assert (home / "results/histories/history_1.csv").is_file()
-    done = start_script(name, bundled | short | {"results_path": "mine"}, cwd=elsewhere, script_folder=home)
-    assert done.returncode == 0, done.stderr
+    run = start_script(name, bundled | short | {"results_path": "mine"}, cwd=elsewhere, script_folder=home)
+    assert run.returncode == 0, run.stderr
     assert (elsewhere / "mine/histories/history_1.csv").is_file()
 
 
@@ -94,8 +94,8 @@ def test_the_real_duet(name, recordings, tiny, tmp_path):
         "results_path": str(tmp_path / "results"),
         "export_seq_start": 1650,
     }
-    done = start_script(name, tiny | real)
-    assert done.returncode == 0, done.stderr
+    run = start_script(name, tiny | real)
+    assert run.returncode == 0, run.stderr
     for dancer in (1, 2):
         clip = f"orig_sequence_dancer{dancer}_index_0_seq_start_1650_length_40.bvh"
         exported = load_mocap(tmp_path / "results/anims" / clip)

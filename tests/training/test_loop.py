@@ -9,8 +9,10 @@ from common.mocap import load_mocap
 from common.runtime import devices, interrupt, parallel
 from common.runtime.errors import InputError
 from common.training import BestWeights, Loop, Means, check_finite
-from common.training.cuda_graph import CudaGraph, copy_of, tensors_of
+from common.training import loop as loop_module
+from common.training.cuda_graph import WARM_UP, CudaGraph, copy_of, tensors_of
 from common.training.loop import Batch
+from helpers import graph_stand_in
 
 import pytest
 import torch
@@ -275,6 +277,62 @@ def test_copies_of_nested_inputs_have_tensors_of_their_own():
         assert not (theirs == 7).any()
 
 
+class Regression:
+    """Training steps of a line through points (B, 2), whose Python code is run `runs` times."""
+
+    def __init__(self):
+        self.weight, self.runs = torch.zeros(2, requires_grad=True), 0
+
+    def step(self, batch, rate):
+        self.runs += 1
+        x, y = batch
+        loss = (x @ self.weight - y).square().mean()
+        (gradient,) = torch.autograd.grad(loss, self.weight)
+        with torch.no_grad():
+            self.weight.sub_(rate * gradient)
+        return {"total": loss.detach(), "length": self.weight.norm().detach()}
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """The graphs that are recorded by a stand-in for CUDA's."""
+    recorded = []
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: recorded.append(graph_stand_in.Graph()) or recorded[-1])
+    monkeypatch.setattr(torch.cuda, "graph", graph_stand_in.graph)
+    monkeypatch.setattr(CudaGraph, "_warm_up", lambda graph, inputs: graph.step(*inputs))
+    return recorded
+
+
+def curve(step, sizes):
+    """The losses of steps on batches of these sizes. Each batch is overwritten before the next one comes."""
+    generator, losses, batches = torch.Generator().manual_seed(0), [], []
+    for number, size in enumerate(sizes):
+        batch, rate = torch.randn(size, 3, generator=generator), torch.tensor(0.1 / (1 + number))
+        losses.append(step((batch[:, :2], batch[:, 2]), rate))
+        batches.append(batch.fill_(math.nan))
+        rate.fill_(math.nan)
+    assert torch.cat(batches).isnan().all()  # nobody has written to them
+    return [{name: loss.item() for name, loss in step_losses.items()} for step_losses in losses]
+
+
+def test_a_graph_is_replayed_on_copies_of_its_inputs(graphs):
+    plain, recorded = Regression(), Regression()
+    expected = curve(plain.step, [6] * 8)
+    assert curve(CudaGraph(recorded.step), [6] * 8) == expected
+    assert len({losses["total"] for losses in expected}) == 8
+    assert torch.equal(recorded.weight, plain.weight)
+    assert (len(graphs), recorded.runs) == (1, WARM_UP + 1)
+
+
+def test_every_batch_size_has_a_graph(graphs):
+    """The last batch of an epoch is smaller."""
+    plain, recorded = Regression(), Regression()
+    sizes = [6, 6, 4] * 4
+    assert curve(CudaGraph(recorded.step), sizes) == curve(plain.step, sizes)
+    assert torch.equal(recorded.weight, plain.weight)
+    assert (len(graphs), recorded.runs) == (2, WARM_UP + 2)
+
+
 def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
     recorded = CudaGraph(lambda batch: {"total": batch.sum()})
     monkeypatch.setattr(recorded, "_warm_up", lambda inputs: recorded.step(*inputs))
@@ -283,9 +341,35 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
     assert capsys.readouterr().out.count("cannot be recorded here, which makes it slower: not here") == 1
 
 
-def test_an_epoch_that_takes_far_longer_is_noted_once(windows, capsys):
-    loop = Loop(windows, 8, torch.Generator(), interrupt.Stop())
-    for seconds in (1.0, 2.9, 3.1, 9.0):
-        loop._note_slowness(seconds)
-    assert capsys.readouterr().out.count("3.1 times as long as the fastest one") == 1
-    assert "OMP_NUM_THREADS" not in capsys.readouterr().out
+def run_epochs(loop, seconds, clock):
+    """Epochs that take so long, each followed by a save of 100 seconds."""
+    for epoch in loop.epochs(len(seconds)):
+        clock[0] += seconds[epoch]
+        loop.end_epoch()
+        clock[0] += 100
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A list of one number, the seconds of a clock that stands still."""
+    seconds = [0.0]
+    monkeypatch.setattr(loop_module.time, "perf_counter", lambda: seconds[0])
+    return seconds
+
+
+def test_an_epoch_that_takes_more_than_three_times_the_fastest_is_noted_once(windows, clock, capsys):
+    run_epochs(make_loop(windows), [9.0, 1.0, 2.9], clock)
+    assert capsys.readouterr().out == ""
+    run_epochs(make_loop(windows), [9.0, 1.0, 2.9, 3.1, 9.0], clock)
+    output = capsys.readouterr().out
+    assert output.count("note: this epoch took 3.1 times as long as the fastest one: other programs use") == 1
+    assert output.count("OMP_NUM_THREADS to fewer threads") == 1
+    assert "times" not in output.replace("3.1 times", "")
+
+
+def test_the_rest_of_an_epoch_is_no_measure_for_whole_ones(windows, clock, capsys):
+    """A training that goes on within an epoch."""
+    loop = make_loop(windows)
+    loop.batch, loop.epoch_start = 3, loop.generator.get_state()
+    run_epochs(loop, [0.1, 1.0, 2.9], clock)
+    assert capsys.readouterr().out == ""
