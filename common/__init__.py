@@ -28,20 +28,30 @@ def _problem():
             f"These packages are missing or too old: {', '.join(lacking)}\nin {sys.executable}\nTo install them, type\n"
             f'  "{sys.executable}" -m pip install {packages}\nor {launcher}'
         )
+    if _has("torch", "<2.3") and _has("numpy", ">=2"):
+        return (
+            f"This torch is older than 2.3 and works with NumPy 1 only, and NumPy 2 is installed\nin {sys.executable}\n"
+            f'To install NumPy 1, type\n  "{sys.executable}" -m pip install "numpy<2"\nor {launcher}'
+        )
     return None
 
 
 def _lacks(name, limits):
     """Whether this Python has not got a package, or an older one than the limits, such as ">=1.26,<3", begin with."""
+    if importlib.util.find_spec(_IMPORT_NAMES.get(name, name)) is None:
+        return True
+    return _has(name, limits.split(",")[0]) is False
+
+
+def _has(name, limit):
+    """Whether a package keeps a limit, such as ">=1.26"; None where neither pip nor conda has installed it."""
     from importlib import metadata
 
     from common.launch import satisfies
 
-    if importlib.util.find_spec(_IMPORT_NAMES.get(name, name)) is None:
-        return True
-    with contextlib.suppress(metadata.PackageNotFoundError):  # there, but not by pip or conda
-        return not satisfies(metadata.version(name), limits.split(",")[0])
-    return False
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return satisfies(metadata.version(name), limit)
+    return None
 
 
 def _check():

@@ -287,6 +287,14 @@ def test_packages_that_are_too_old_are_named():
     assert 'install "filelock>=' in result.stderr
 
 
+def test_an_old_torch_beside_a_new_numpy_is_named():
+    versions = "{'torch': '2.2.2', 'numpy': '2.0.1'}.get(name, '50')"
+    result = import_common(f"from importlib import metadata; metadata.version = lambda name: {versions}")
+    assert result.returncode == 2
+    assert "works with NumPy 1 only" in result.stderr
+    assert f'"{sys.executable}" -m pip install "numpy<2"' in result.stderr
+
+
 def test_old_python_is_named():
     result = import_common("sys.version_info = (3, 8, 1)")
     assert result.returncode == 2

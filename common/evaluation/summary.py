@@ -10,6 +10,7 @@ RELIABLE = 75.0  # percent of the recordings that a classifier must tell apart b
 MIXED = 75.0  # percent of codes that a linear probe may tell apart where 50 are guessing
 WIDTHS = (48, 8)  # characters of a name, and of a number at least
 
+BEGINNING = "These are the weights with which the run began: no epoch of it has made them better."
 NOTHING_HELD_OUT = (
     "Nothing is held out, or no stretch as long as sequence_length, so there is nothing to measure the model by: "
     "see test_percentage and mocap_valid_frame_ranges."
@@ -63,7 +64,7 @@ def sentences(measures):
     trained, held_out = (_duration(measures[f"{part}_seconds"]) for part in ("training", "held_out"))
     epoch = measures["epoch"]
     epochs = "1 epoch" if epoch == 1 else f"{epoch} epochs"
-    lines = [f"{epochs} of training on {trained} of the duet." if epoch else "Nothing was trained in this run."]
+    lines = [f"{epochs} of training on {trained} of the duet." if epoch else BEGINNING]
     if not measures["rows"]:
         return [*lines, NOTHING_HELD_OUT]
     lines[0] = lines[0][:-1] + f"; {held_out} at the ends of the frame ranges were held out."

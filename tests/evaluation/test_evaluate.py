@@ -505,7 +505,7 @@ def test_the_summary_is_a_plain_sentence():
         "dancer 2, and 34 % of dancer 2's for dancer 1.",
     ]
     assert summary.sentences(measures_of(9.1) | {"epoch": 1})[0].startswith("1 epoch of")
-    assert summary.sentences(measures_of(9.1) | {"epoch": 0})[0].startswith("Nothing was trained in this run")
+    assert "the weights with which the run began" in summary.sentences(measures_of(9.1) | {"epoch": 0})[0]
 
 
 @pytest.mark.parametrize(
