@@ -25,7 +25,7 @@ HEIGHTS_CM = (100, 230)  # a standing person
 SEEN_CM = 0.1  # a joint that moves less inside its parent is taken to be still
 PART_OF_A_FRAME = 0.25  # by which two takes may be out of step without a word
 SHARED = "mocap_files: the two dancers share one encoder"
-OWN_ENCODER = ", or use vae_rnn.py, where each dancer has a rest pose of their own"
+ADVICE = ", or use vae_rnn.py, where each dancer has a rest pose of their own"
 
 
 def load_pairs(
@@ -74,7 +74,7 @@ def load_pairs(
         _check_like_the_first(pairs)
         if shared_encoder:
             check_same_joints(*takes, SHARED)
-            check_same_rest_pose(*takes, SHARED, OWN_ENCODER)
+            check_same_rest_pose(*takes, SHARED, ADVICE)
     return pairs, ranges
 
 

@@ -108,10 +108,10 @@ def _compared(measures):
 
 def advice(measures):
     """What to try next where the figures are poor, a list of sentences; empty where they are not."""
-    poor = [row for row in _compared(measures) if _is_poor(row)]
-    if not poor:
+    poor_rows = [row for row in _compared(measures) if _is_poor(row)]
+    if not poor_rows:
         return _from_the_conversion(measures)
-    lines = [*_from_the_latent(measures), *_from_the_training(poor), *_from_the_data(measures)]
+    lines = [*_from_the_latent(measures), *_from_the_training(poor_rows), *_from_the_data(measures)]
     return lines or ["More epochs may help: the model is hardly better than a pose that stands still."]
 
 

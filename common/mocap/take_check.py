@@ -115,9 +115,9 @@ def _t_poses(take, rotations):
         return 0, 0
     rest = kinematics.rest_rotations(skeleton).float().T.unsqueeze(1)
     rotations, rest = (part[..., kinematics.hips(skeleton) + 1 :] for part in (rotations, rest))
-    usual = _angles(rotations[:, :: max(1, count // FEW)], rest)
-    moving = usual.quantile(0.9, dim=0) > MOVES
-    if moving.sum() < 3 or usual[:, moving].mean(dim=1).quantile(0.5) < T_POSE[0] * T_POSE[1]:
+    angles = _angles(rotations[:, :: max(1, count // FEW)], rest)
+    moving = angles.quantile(0.9, dim=0) > MOVES
+    if moving.sum() < 3 or angles[:, moving].mean(dim=1).quantile(0.5) < T_POSE[0] * T_POSE[1]:
         return 0, 0
     return tuple(_leading(part[..., moving], rest[..., moving]) for part in (rotations, rotations.flip(1)))
 
@@ -169,8 +169,8 @@ def _jumps(turns, steps, take):
     """Jumps of rotations (T - 1, J) in degrees and of the path of the hips (T - 1,) in heights."""
     names, fps = take.skeleton.joint_names, take.fps
     longest = max(2, round(SECONDS["jump"] * fps))
-    few = turns[:: max(1, len(turns) // FEW)]
-    floor = (BEYOND * few.quantile(USUAL, dim=0)).clamp_min(JUMP_DEGREES[0] + JUMP_DEGREES[1] / fps)
+    sample = turns[:: max(1, len(turns) // FEW)]
+    floor = (BEYOND * sample.quantile(USUAL, dim=0)).clamp_min(JUMP_DEGREES[0] + JUMP_DEGREES[1] / fps)
     runs = [
         (*run, names[joint])
         for joint in (turns > floor).any(dim=0).nonzero().flatten().tolist()

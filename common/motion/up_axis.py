@@ -64,7 +64,7 @@ def _upright(trunk):
 def _floor(positions):
     """What the lowest points say, of positions (F, J, 3) with the hips first: (6,) from 0 to 1 for how level they stay
     beside the most level, and AT_ZERO for a floor at zero."""
-    lowest = torch.stack([axes.heights(positions, up_axis).amin(dim=1) for up_axis in axes.UP_AXES])  # (6, F)
+    lowest = torch.cat((positions.amin(dim=1), -positions.amax(dim=1)), dim=1).T  # (6, F), in the order of UP_AXES
     size = axes.extent(positions, dim=1).norm(dim=1).mean().clamp_min(1e-9)
     low, middle, high = lowest.quantile(lowest.new_tensor((0.1, 0.5, 0.9)), dim=1) / size
     unlevel = high - low + LEVEL

@@ -4,7 +4,6 @@ import math
 from common.model import generate, vae
 from common.motion import quaternion
 
-import numpy as np
 import pytest
 import torch
 
@@ -62,8 +61,8 @@ def test_encode_and_decode_cover_a_clip_of_any_length(nets, frames):
     assert codes.shape == (len(generate.window_starts(frames, 10)), 4)
     motion = generate.decode(decoder, codes, frames)
     assert motion.shape == (frames, 3, 4)
-    assert motion.dtype == "float64"
-    assert np.isfinite(motion).all()
+    assert motion.dtype == torch.float64
+    assert motion.isfinite().all()
     assert torch.equal(codes, generate.encode(encoder, poses, 10))  # the mean, not a draw
     assert not torch.equal(codes, generate.encode(encoder, poses, 10, draw_samples=True))
 

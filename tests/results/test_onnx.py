@@ -129,7 +129,7 @@ def test_a_player_of_numpy_and_onnxruntime_gives_the_prediction(tmp_path, bundle
     count = 32 + 16 * 16  # whole hops, as a stream has them
     live = [answer for pose in recorded[:count] for answer in player.push(pose)]
     live = np.array([*live, *player.rest()]).reshape(count, -1, 4)
-    blended = generate.decode(decoder, generate.encode(encoder, poses[:count], 32), count)
+    blended = generate.decode(decoder, generate.encode(encoder, poses[:count], 32), count).numpy()
     assert np.abs((live * blended).sum(-1)).min() > 1 - 1e-8
     assert np.abs(live - blended * np.sign((live * blended).sum(-1, keepdims=True))).max() < 5e-5
 
