@@ -13,7 +13,7 @@ import torch
 MOST_THREADS = 8  # a time step of an LSTM, 16 × 256 × 1024, is no work for more
 # of glibc's mallopt: give memory back to the system, take it directly from the system, and take some in advance
 TRIM_THRESHOLD, MMAP_THRESHOLD, TOP_PAD = -1, -3, -2
-KEPT, MOST_BEFORE_GLIBC_2_35 = 1 << 30, 1 << 25  # bytes
+THRESHOLD, LARGEST_BEFORE_GLIBC_2_35 = 1 << 30, 1 << 25  # bytes
 
 
 def start(name):
@@ -77,10 +77,10 @@ def _keep_memory():
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # which the C library of a few Linux systems has not
     if mallopt:
-        mallopt(TRIM_THRESHOLD, KEPT)
+        mallopt(TRIM_THRESHOLD, THRESHOLD)
         # one that is refused would be worse than none: it stays at its least, as soon as another option is set
-        _ = mallopt(MMAP_THRESHOLD, KEPT) or mallopt(MMAP_THRESHOLD, MOST_BEFORE_GLIBC_2_35)
-        mallopt(TOP_PAD, KEPT // 16)
+        _ = mallopt(MMAP_THRESHOLD, THRESHOLD) or mallopt(MMAP_THRESHOLD, LARGEST_BEFORE_GLIBC_2_35)
+        mallopt(TOP_PAD, THRESHOLD // 16)
 
 
 def precision(name, device):

@@ -126,9 +126,9 @@ def _report(error):
     try:
         handle, path = tempfile.mkstemp(prefix="motion_duet_fault_", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(f"{printable(line)}\n" for line in _what_is_known(error))
+            file.writelines(f"{printable(line)}\n" for line in _fault_details(error))
     except OSError:
-        for line in _what_is_known(error):
+        for line in _fault_details(error):
             print(printable(line), file=sys.stderr)
         return f"{sentence} To report it, send the lines above to whoever gave you the toolkit. {fault}"
     return (
@@ -136,7 +136,7 @@ def _report(error):
     )
 
 
-def _what_is_known(error):
+def _fault_details(error):
     yield f"{time.strftime('%Y-%m-%d %H:%M:%S')}, Python {sys.version}"
     yield f"{platform.platform()}, {platform.machine()}, file names in {sys.getfilesystemencoding()}"
     yield ", ".join(f"{name} {_version(name)}" for name in PACKAGES)

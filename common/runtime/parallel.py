@@ -65,9 +65,9 @@ def lost_another(error):
 
 
 def leave():
-    """Say goodbye to the other processes. Process 0 goes on alone; all others end here.
+    """Take leave of the other processes: process 0 goes on alone, all others end here.
 
-    They end without the interpreter's own farewell: a thread of torch's may still be letting go of the last tensors
+    They end without the clean-up of the interpreter: a thread of torch's may still be letting go of the last tensors
     that were exchanged, for which it needs an interpreter, and where there is none any more the whole process aborts.
     """
     if world_size() > 1:

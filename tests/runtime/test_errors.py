@@ -87,7 +87,9 @@ def start(code, **options):
     return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, encoding="utf-8", **options)
 
 
-@pytest.mark.parametrize("both", [False, True], ids=["stdout", "stdout and stderr"])
+@pytest.mark.parametrize(
+    "both", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["stdout", "stdout and stderr"]
+)
 def test_output_that_nobody_reads_any_more_ends_quietly(both):
     code = "def main():\n while True: console.line('x' * 1000)"
     child = start(code, stderr=subprocess.STDOUT if both else subprocess.PIPE)

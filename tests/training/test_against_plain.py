@@ -125,15 +125,15 @@ def test_dancers_may_have_different_joints_in_the_translation(bodies):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-@pytest.mark.parametrize("skeleton", ["body", "bundled duet"])
+@pytest.mark.parametrize("skeleton", ["body", pytest.param("bundled duet", marks=pytest.mark.slow)])
 def test_the_loop_gives_the_curve_of_the_plain_training(name, skeleton, bodies):
     takes = [bodies["one"], bodies["two"]]
     if skeleton == "bundled duet":
         takes = [load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{dancer}.fbx") for dancer in (1, 2)]
     made = both(name, takes, {})
     again = copy_of(made.generator)
-    mine = itertools.islice(curve_of_the_loop(made), 50)
-    theirs = itertools.islice(plain_curve(made, again), 50)
+    mine = itertools.islice(curve_of_the_loop(made), 30)
+    theirs = itertools.islice(plain_curve(made, again), 30)
     mine, theirs = (np.array([list(losses.values()) for losses in curve]) for curve in (mine, theirs))
     np.testing.assert_allclose(mine, theirs, rtol=1e-3)
     assert mine[-10:, 0].mean() < mine[:10, 0].mean()
