@@ -106,9 +106,9 @@ def key_arrays(count, store):
 def test_curves_that_share_arrays_share_what_is_made_of_them():
     store, reader = container.Store(1000), keys.KeyReader(SECOND)
     first = reader.curve(curve_node(*key_arrays(1000, store)))
-    left = store.left
+    bytes_left = store.bytes_left
     second = reader.curve(curve_node(*key_arrays(1000, store)))
-    assert store.left == left
+    assert store.bytes_left == bytes_left
     for name in ("times", "values", "flags", "slopes", "weights", "bias", "row_ends"):
         assert np.shares_memory(getattr(first, name), getattr(second, name)), name
     unpacked = [np.shares_memory(first.slopes, array) for array in store.cache.values()]
