@@ -12,7 +12,7 @@ import pytest
 
 ROOMS = ("runtime", "motion", "mocap", "dataset", "model", "training", "evaluation", "results", "report")
 OPTIONAL = {"fbx", "onnx"}  # asked for where a setting needs them
-LATE = ("scipy", "imageio", "matplotlib")
+LATE = ("scipy", "imageio", "matplotlib", *OPTIONAL)
 
 
 def imported(path):

@@ -6,7 +6,8 @@ import re
 
 from common.mocap import load_mocap
 from common.motion import kinematics
-from helpers.project import SCRIPTS, positions, run_here, start_script
+from helpers.project import PROJECT, SCRIPTS, positions, run_here, start_script
+from helpers.sweeps import quick
 
 import numpy as np
 import pytest
@@ -32,7 +33,6 @@ CLIPS = {
         "pred_sequence_dancer2_to_dancer1_epoch_2_seq_start_10_length_40",
     ],
 }
-ONE_SCRIPT_QUICK = [SCRIPTS[0], pytest.param(SCRIPTS[1], marks=pytest.mark.slow)]
 NETS = {"vae_rnn": ["decoder", "encoder"], "vae_rnn_deepfake": ["decoder1", "decoder2", "encoder"]}
 
 
@@ -44,9 +44,11 @@ def files_in(folder):
 def test_a_script_leaves_every_result(name, tiny, duet):
     tiny |= {"export_hold_feet": False, "keep_best": False, "model_save_interval": 1}
     tiny |= {"initial_weights": "noise" if name == "vae_rnn" else "regression"}
+    project_files = sorted(PROJECT.glob("*"))
     run = start_script(name, tiny, cwd=duet)
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
+    assert sorted(PROJECT.glob("*")) == project_files
     anims = [f"anims/{clip}{ending}" for clip in CLIPS[name] for ending in (".bvh", ".gif")]
     weights = [f"weights/{net}_weights_epoch_{epoch}" for net in NETS[name] for epoch in (1, 2)]
     anims += [f"anims/preview_epoch_{epoch}.gif" for epoch in (1, 2)]
@@ -111,7 +113,7 @@ def check_clips(duet, name):
         np.testing.assert_allclose(root[CLIPS[name][5]], takes["2"].root_pos[10:50] * scale, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [pytest.param(SCRIPTS[0], marks=pytest.mark.slow), SCRIPTS[1]])
+@pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn_deepfake"))
 def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, duet, monkeypatch):
     runs = []
     for lock in (True, False):
@@ -176,7 +178,7 @@ RECIPES = {
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("name", ONE_SCRIPT_QUICK)
+@pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn"))
 def test_training_learns(name, recipe, tiny, duet, monkeypatch):
     changes, rate, share = RECIPES[recipe]
     monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)

@@ -552,8 +552,14 @@ def test_numbers_have_the_digits_that_mean_something(value, text):
 # in the scripts
 
 
+@pytest.fixture
+def without_clips(monkeypatch):
+    """Runs export no clips."""
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_run_ends_with_its_figures(name, tiny, duet, monkeypatch, capsys):
+def test_a_run_ends_with_its_figures(name, tiny, duet, without_clips, monkeypatch, capsys):
     assert run_here(name, tiny, monkeypatch) == 0
     output = capsys.readouterr().out
     assert "On held-out motion the moving joints of dancer 2 are off by" in output
@@ -597,7 +603,7 @@ def test_figures_that_cannot_be_written_cost_no_clips(tiny, duet, monkeypatch, c
     assert len(list((duet / "results/anims").glob("*.fbx"))) == 7
 
 
-def test_a_run_that_holds_out_nothing_says_so(tiny, duet, monkeypatch, capsys):
+def test_a_run_that_holds_out_nothing_says_so(tiny, duet, without_clips, monkeypatch, capsys):
     assert run_here("vae_rnn", tiny | {"test_percentage": 0}, monkeypatch) == 0
     assert summary.NOTHING_HELD_OUT in capsys.readouterr().out
     rows = (duet / "results/histories/history_2.csv").read_text().splitlines()

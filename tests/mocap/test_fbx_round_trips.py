@@ -12,21 +12,30 @@ from helpers.fbx_takes import (
     with_prefix,
 )
 from helpers.project import positions
+from helpers.sweeps import quick
 
 import numpy as np
 import pytest
 import torch
 
+FBX_FILES = [
+    *("assimp_huesitos_25fps", "geno_stance_prerot_mixed_orders", "motionbuilder_walk01_fbx_twin"),
+    *("ufbx_maya_character_7500_binary", "ufbx_maya_game_sausage_6100_binary_combined"),
+    *("ufbx_blender_293_barbarian_7400_binary", "ufbx_motionbuilder_sausage_rrss_7700_ascii"),
+    *("ufbx_max_transformed_skin_7500_binary", "ufbx_maya_kenney_character_7700_binary"),
+]
+BVH_FILES = [
+    "duets/cmu_salsa_61_12",
+    "bvh/cmu_cgspeed_motionbuilder_zyx_mixed_crlf",
+    "bvh/olympe_dancing_mixed_orders_per_joint",
+    "bvh/root_rotation_before_position",
+    "bvh/fairmotion_sinusoidal_no_endsite",
+    "bvh/bvhio_no_endsites_6ch",
+    "bvh/classic_wisconsin_example_tabs_2frames",
+]
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("assimp_huesitos_25fps", "geno_stance_prerot_mixed_orders", "motionbuilder_walk01_fbx_twin"),
-        *("ufbx_maya_character_7500_binary", "ufbx_maya_game_sausage_6100_binary_combined"),
-        *("ufbx_blender_293_barbarian_7400_binary", "ufbx_motionbuilder_sausage_rrss_7700_ascii"),
-        *("ufbx_max_transformed_skin_7500_binary", "ufbx_maya_kenney_character_7700_binary"),
-    ],
-)
+
+@pytest.mark.parametrize("name", quick(FBX_FILES, "geno_stance_prerot_mixed_orders", *FBX_FILES[6:8]))
 def test_from_fbx_to_fbx(ufbx, recordings, tmp_path, name):
     take = load_fbx(recordings / "fbx" / f"{name}.fbx")
     save_fbx(take, tmp_path / "again.fbx")
@@ -57,18 +66,7 @@ def test_two_skeletons_come_back_one_by_one(body, tmp_path, prefixes):
         assert_same_take(load_fbx(tmp_path / "duet.fbx", number), take)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "duets/cmu_salsa_61_12",
-        "bvh/cmu_cgspeed_motionbuilder_zyx_mixed_crlf",
-        "bvh/olympe_dancing_mixed_orders_per_joint",
-        "bvh/root_rotation_before_position",
-        "bvh/fairmotion_sinusoidal_no_endsite",
-        "bvh/bvhio_no_endsites_6ch",
-        "bvh/classic_wisconsin_example_tabs_2frames",
-    ],
-)
+@pytest.mark.parametrize("name", quick(BVH_FILES, *BVH_FILES[3:]))
 def test_from_bvh_through_fbx_to_bvh(recordings, tmp_path, name):
     take = bvh.load_bvh(recordings / f"{name}.bvh")
     save_fbx(take, tmp_path / "take.fbx")

@@ -161,7 +161,7 @@ def test_a_name_without_an_ending_is_answered_with_the_files_that_have_one(duet)
     ):
         with pytest.raises(InputError, match=said):
             load_mocap(duet / name)
-    with pytest.raises(FileNotFoundError, match=r"mocap_files; there is two\.bvh"):
+    with pytest.raises(FileNotFoundError, match=r"no such file\. There is two\.bvh\."):
         load_mocap(duet / "two.fbx")
 
 

@@ -10,6 +10,7 @@ from common.training import seed_everything
 from helpers import plain_bvh
 from helpers.project import BODY, SCRIPTS, load_script, positions, run_here, write_body
 from helpers.resting_root import RESTING, turned, with_turned_root
+from helpers.sweeps import quick
 
 import numpy as np
 import pytest
@@ -32,10 +33,17 @@ def duet_of(folder, up, ending, resting, sizes=(1.0, 0.6)):
     return tuple(takes)
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+TAKES = [("Y", ".bvh", False), ("Z", ".bvh", True), ("X", ".fbx", False), ("Y", ".fbx", True), ("Z", ".fbx", False)]
+
+
 @pytest.mark.parametrize(
-    ("up", "ending", "resting"),
-    [("Y", ".bvh", False), ("Z", ".bvh", True), ("X", ".fbx", False), ("Y", ".fbx", True), ("Z", ".fbx", False)],
+    ("name", "up", "ending", "resting"),
+    quick(
+        [(name, *take) for take in TAKES for name in SCRIPTS],
+        ("vae_rnn", *TAKES[0]),
+        ("vae_rnn_deepfake", *TAKES[1]),
+        ("vae_rnn", *TAKES[3]),
+    ),
 )
 def test_clips_go_along_the_recorded_path_or_nowhere(name, up, ending, resting, tmp_path):
     pair = duet_of(tmp_path, up, ending, resting)
@@ -69,7 +77,7 @@ def test_clips_go_along_the_recorded_path_or_nowhere(name, up, ending, resting, 
         assert (made.rot_local[:, 0] * pair[1].rot_local[10:40, 0]).abs().sum(-1).min() < 0.9  # it has been turned
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn_deepfake"))
 def test_the_constant_is_heard_and_the_names_say_so(name, tiny, duet, monkeypatch):
     assert (
         run_here(name, tiny | {"export_root_motion": False, "epochs": 1, "export_formats": ["bvh"]}, monkeypatch) == 0

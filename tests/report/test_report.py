@@ -26,6 +26,7 @@ from helpers.made_takes import body_of, turned
 from helpers.project import PROJECT, SCRIPTS, load_script, positions, run_here
 from helpers.report_page import Page
 from helpers.strange_names import NAMES, take_of
+from helpers.sweeps import quick
 
 import numpy as np
 import pytest
@@ -227,7 +228,11 @@ def test_long_clips_are_thinned_and_then_cut(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("input_ending", "formats_out"),
-    [(".bvh", ["bvh"]), (".bvh", ["fbx"]), (".fbx", ["bvh"]), (".fbx", ["fbx", "bvh"])],
+    quick(
+        [(".bvh", ["bvh"]), (".bvh", ["fbx"]), (".fbx", ["bvh"]), (".fbx", ["fbx", "bvh"])],
+        (".bvh", ["fbx"]),
+        (".fbx", ["fbx", "bvh"]),
+    ),
 )
 def test_any_format_is_read_once_and_in_centimetres(input_ending, formats_out, tiny, duet, monkeypatch):
     """Exports are in their recording's unit: here 2 cm, so that what is read wrongly is half or twice as large."""
@@ -487,7 +492,7 @@ def test_a_stopped_run_opens_nothing_but_leaves_a_report(tiny, duet, started, mo
 # while it trains
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn_deepfake"))
 def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monkeypatch):
     pages = []
     save = build.save
@@ -514,6 +519,7 @@ def test_while_it_trains_the_page_shows_what_is_held_out(name, tiny, duet, monke
 
 
 def test_a_run_that_goes_on_adds_up_its_time(tiny, copy_run, monkeypatch):
+    monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     path = copy_run("vae_rnn") / "histories/run.json"
     before = json.loads(path.read_text())
     path.write_text(json.dumps(before | {"started": "before", "seconds": 1000.0}))

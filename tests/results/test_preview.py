@@ -10,6 +10,7 @@ from common.results import preview, run, stick_figure, weights
 from common.results.history import History
 from helpers.killing import compare
 from helpers.project import SCRIPTS, load_script, run_here
+from helpers.sweeps import quick
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def load_takes(folder):
     return tuple(load_mocap(folder / f"{take}.bvh") for take in ("one", "two"))
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn_deepfake"))
 def test_what_can_be_seen_is_refreshed_at_every_interval(name, tiny, duet, monkeypatch, capsys):
     """The history, and a preview that is as large as its figures and takes as long as what it shows."""
     histories, log_line, folder = [], History.log_line, duet / "results/histories"
@@ -59,7 +60,7 @@ def test_a_short_run_is_not_told_where_to_look_before_its_end(tiny, duet, monkey
     assert [path.name for path in (duet / "results/anims").glob("preview*")] == ["preview_epoch_2.gif"]
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn"))
 def test_previews_leave_no_trace_in_what_is_learnt(name, tiny, duet, monkeypatch):
     for interval, folder in ((1, "often"), (9, "once")):
         changes = {"model_save_interval": interval, "results_path": str(duet / folder), "epochs": 3}
