@@ -130,7 +130,7 @@ def test_what_was_learnt_last_is_shown_first(body):
     assert alone[1]["about"] == "as the model answers dancer 1"
 
 
-def test_dancers_in_place_do_not_stand_inside_each_other(body):
+def test_dancers_in_place_stand_beside_each_other(body):
     names = "orig_sequence_dancer1", "orig_sequence_dancer2", "pred_sequence_dancer2"
     for take, beside in ((root_path.stand(body), [True] * 3), (walking(body), [False, False, True])):
         choices = packed([(name, take) for name in names])["presets"]
@@ -155,7 +155,7 @@ def shown(tmp_path, named, **more):
 
 
 @pytest.mark.parametrize("up_axis", UP_AXES)
-def test_up_is_up(up_axis, body, tmp_path):
+def test_every_up_axis_is_shown_upright(up_axis, body, tmp_path):
     """A body that was turned with its axes stands upright again."""
     upright = positions(body)
     page_positions = shown(tmp_path, [("orig_sequence_dancer1", turned(body, up_axis, rest_too=False))]).positions(0)
@@ -353,7 +353,7 @@ PARTS = {
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_what_is_there_is_shown(name, left):
+def test_incomplete_results_are_shown_as_far_as_they_go(name, left):
     change, problems = PARTS[name]
     change(left)
     report_page = Page(report.save(left))
@@ -421,7 +421,7 @@ def test_the_command_makes_the_page_again(left, monkeypatch, capsys):
         (["."], "Name the folder that results_path names"),
     ],
 )
-def test_a_folder_that_is_none_is_named(arguments, words, tmp_path, monkeypatch, capsys):
+def test_a_wrong_results_folder_is_named(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["report", *arguments])
 
@@ -561,7 +561,7 @@ def test_the_map_holds_the_codes_of_windows(nets, pair):
     assert code_map.fps == pytest.approx([50, 50 / 3])
 
 
-def test_principal_components_by_another_way():
+def test_principal_components_are_those_of_the_covariance():
     random = np.random.default_rng(0)
     axes = np.linalg.qr(random.normal(size=(5, 5)))[0]
     codes = (random.normal(size=(200, 5)) * (3, 2, 1, 0.5, 0.1)).astype(np.float32) @ axes
@@ -574,7 +574,7 @@ def test_principal_components_by_another_way():
 
 
 @pytest.mark.parametrize("codes", [np.zeros((0, 2)), np.ones((1, 4)), np.ones((5, 3)), np.arange(4.0)[:, None]])
-def test_few_codes_have_a_map_too(codes):
+def test_a_latent_map_of_few_codes(codes):
     places, explained = latent.principal_components(codes.astype(np.float32))
     assert places.shape == (len(codes), 2)
     assert np.isfinite(places).all()
@@ -615,7 +615,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_map_that_is_none_is_refused(name, nets, pair, tmp_path):
+def test_a_damaged_latent_map_is_refused(name, nets, pair, tmp_path):
     arrays = dict(vars(latent.make(nets, Duet([pair], [[(0, 100)]], 0.2), 8)))
     for key, value in WRONG[name].items():
         arrays[key] = value

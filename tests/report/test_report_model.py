@@ -84,7 +84,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_model_that_is_none_is_refused(name, made, tmp_path):
+def test_a_damaged_model_is_refused(name, made, tmp_path):
     model.save(made, tmp_path, 1)
     with np.load(tmp_path / "model_1.npz") as file:
         arrays = dict(file)
@@ -95,7 +95,7 @@ def test_a_model_that_is_none_is_refused(name, made, tmp_path):
         model.load(tmp_path / "model_1.npz")
 
 
-def test_what_no_page_can_hold_is_refused(takes, nets, monkeypatch):
+def test_weights_that_are_too_large_or_not_finite_are_refused(takes, nets, monkeypatch):
     arguments = live_page.conversions_of(nets), Duet([takes], [[(0, 100)]], 0.2), 8
     monkeypatch.setattr(model, "LARGEST", 0.001)
     with pytest.raises(ValueError, match="its decoders take 0 MB"):

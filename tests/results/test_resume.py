@@ -114,7 +114,7 @@ def test_no_checkpoint_runs_code(harm, tiny, duet, copy_run, monkeypatch, capsys
     ("name", "at"),
     quick([("vae_rnn", 10), ("vae_rnn_deepfake", 5), ("vae_rnn", 2)], ("vae_rnn_deepfake", 5), ("vae_rnn", 2)),
 )
-def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
+def test_ctrl_c_interrupts_the_held_out_evaluation(name, at, tiny, duet, monkeypatch, capsys):
     settings = tiny | EVERY_EPOCH | {"batch_size": 2}
     monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     test_batches, tested = Loop.test_batches, []
@@ -150,7 +150,7 @@ def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkey
 # files that cannot be written, and folders that are in use
 
 
-def test_what_finds_no_room_is_told_as_such(tmp_path):
+def test_a_write_that_fails_names_the_file(tmp_path):
     resource = pytest.importorskip("resource", reason="Windows cannot limit the size of files")
     path, (soft, hard) = tmp_path / "checkpoint", resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as on a full disk, writing fails half-way
@@ -282,7 +282,7 @@ def test_too_little_memory_for_a_step_names_the_batch_size(name, moment, tiny, m
         module.main()
 
 
-def test_only_a_lack_of_memory_is_told_as_such():
+def test_only_out_of_memory_errors_are_reported_as_such():
     cpu = torch.device("cpu")
     with pytest.raises(InputError, match="Use a smaller sequence_length or"), devices.memory_watched(cpu, 1):
         raise MemoryError

@@ -184,7 +184,7 @@ def test_the_policy_allows_the_worker_and_nothing_else(path, page):
     page.console.clear()  # each of them was complained about
 
 
-def test_pressing_on_the_map_dances_what_lies_there(path, page):
+def test_pressing_on_the_map_decodes_the_code_there(path, page):
     codes, places, _ = codes_of(path)
     assert page.run("live.stage.playing") is False
     x, y = on_map(page, 20)
@@ -579,7 +579,7 @@ def test_keys_lead_the_dance(page):
     assert page.run("document.activeElement === live.map.svg")
 
 
-def test_who_wants_less_motion_has_it_while_they_press(browser, path):
+def test_reduced_motion_plays_only_while_pressed(browser, path):
     for media, plays_on in ((QUIET, False), (MOVING, True)):
         open_page(browser, path, **media)
         ready(browser)
@@ -656,7 +656,7 @@ def test_what_is_missing_is_said_and_the_rest_is_there(code, words, browser, pat
     assert browser.run("document.querySelectorAll('.problem').length") == 0
 
 
-def test_a_worker_that_fails_is_spoken_of(browser, path):
+def test_a_failing_worker_is_reported(browser, path):
     code = "window.Worker = class { constructor() { throw new Error('not in this house'); } }"
     script = browser.send("Page.addScriptToEvaluateOnNewDocument", source=code)["identifier"]
     try:
