@@ -109,7 +109,8 @@ def opened_by_double_click(from_cmd_c):
     Linux: a terminal has started the launcher in place of a shell, so that it leads the session, on a desktop. Windows:
     no shell but the cmd of the batch file is in the window. A window of macOS's Terminal stays open by itself.
     """
-    if os.environ.get("CI") or sys.stdin is None or not sys.stdin.isatty():
+    unattended = os.environ.get("CI") or os.environ.get("SSH_CONNECTION")
+    if unattended or sys.stdin is None or not sys.stdin.isatty():
         return False
     if WINDOWS:
         programs = programs_in_window()

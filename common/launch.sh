@@ -24,6 +24,6 @@ On Debian or Ubuntu:  sudo apt install python3 python3-venv
 END
 # A window that a double click has opened closes with this program, which then leads the terminal's session.
 leader=$(ps -o sid= -p $$ 2>/dev/null)
-[ -t 0 ] && [ -n "$DISPLAY$WAYLAND_DISPLAY" ] && [ -z "$CI" ] && [ "${leader// /}" = $$ ] &&
+[ -t 0 ] && [ -n "$DISPLAY$WAYLAND_DISPLAY" ] && [ -z "$CI$SSH_CONNECTION" ] && [ "${leader// /}" = $$ ] &&
   read -r -p "Press Enter to close this window. "
 exit 1

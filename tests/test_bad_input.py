@@ -4,10 +4,11 @@ import io
 import json
 import os
 import pickle
+import re
 import sys
 
-from helpers.mistakes import MISTAKES, NOTES, edit, pickle_payload, prepare
-from helpers.project import SCRIPTS, run_here, start_script
+from helpers.mistakes import ELSEWHERE, MISTAKES, NOTES, edit, pickle_payload, prepare
+from helpers.project import PROJECT, SCRIPTS, run_here, start_script
 from helpers.sweeps import quick
 
 import pytest
@@ -16,7 +17,7 @@ import torch
 
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch, capsys):
+def test_every_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch, capsys):
     settings, words = prepare(MISTAKES[mistake], duet)
     assert run_here(name, tiny | settings, monkeypatch) == 2
     output = capsys.readouterr()
@@ -32,12 +33,20 @@ def test_a_mistake_has_one_clear_message(name, mistake, tiny, duet, monkeypatch,
 
 
 @pytest.mark.parametrize("noted", NOTES)
-def test_what_stops_nothing_is_noted(noted, tiny, duet, monkeypatch, capsys):
+def test_every_note_is_printed(noted, tiny, duet, monkeypatch, capsys):
     settings, words = prepare(NOTES[noted], duet)
     monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     assert run_here("vae_rnn", tiny | {"epochs": 1, "batch_size": 8} | settings, monkeypatch) == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert any(all(word in line for word in words) for line in notes), notes
+
+
+def test_the_tests_of_messages_outside_the_tables_exist():
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in (PROJECT / "tests").rglob("test_*.py")}
+    for tests in ELSEWHERE.values():
+        for file, name in re.findall(r"(?:(test_\w+)\.)?(test_\w+)", tests):
+            texts = [sources[file]] if file else sources.values()
+            assert name in sources or any(f"def {name}(" in text for text in texts), tests
 
 
 def test_the_payloads_of_these_tests_would_do_harm(duet):
@@ -48,12 +57,12 @@ def test_the_payloads_of_these_tests_would_do_harm(duet):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_training_that_goes_wrong_stops(name, tiny, duet, monkeypatch, capsys):
+def test_a_diverging_training_stops(name, tiny, duet, monkeypatch, capsys):
     assert run_here(name, tiny | {"ae_learning_rate": 1e18, "epochs": 5}, monkeypatch) == 2
     assert "ae_learning_rate" in capsys.readouterr().err
 
 
-def test_weights_that_went_wrong_are_refused(tiny, duet, tiny_runs, monkeypatch, capsys):
+def test_weights_that_are_not_finite_are_refused(tiny, duet, tiny_runs, monkeypatch, capsys):
     state = torch.load(tiny_runs["vae_rnn"] / "weights/encoder_weights_epoch_2", weights_only=True)
     state["fc_mu.bias"][0] = float("nan")
     torch.save(state, duet / "weights")
@@ -63,7 +72,7 @@ def test_weights_that_went_wrong_are_refused(tiny, duet, tiny_runs, monkeypatch,
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_console_of_another_encoding_is_no_mistake(tiny, duet, encoding, monkeypatch):
+def test_scripts_print_to_a_console_of_another_encoding(tiny, duet, encoding, monkeypatch):
     console = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", console)
     (duet / "one.bvh").rename(duet / "日本.bvh")
@@ -75,7 +84,7 @@ def test_a_console_of_another_encoding_is_no_mistake(tiny, duet, encoding, monke
 
 @pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn"))
 @pytest.mark.skipif(not torch.__file__.isascii(), reason="such a system cannot import torch from such a folder")
-def test_a_system_that_knows_ascii_only_is_no_mistake(name, tiny, duet):
+def test_scripts_run_on_a_system_with_ascii_only(name, tiny, duet):
     (duet / "one.bvh").rename(duet / "日本.bvh")
     settings = {"mocap_files": [["日本.bvh", "two.bvh"]], "epochs": 1, "results_path": "dänçe test"}
     system = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}

@@ -127,7 +127,7 @@ class Window:
         self.process = subprocess.Popen(
             command or [copy.project / "vae_rnn.sh"],
             cwd=copy.elsewhere,
-            env={**copy.variables, "DISPLAY": ":9", "CI": "", **variables},
+            env={**copy.variables, "DISPLAY": ":9", "CI": "", "SSH_CONNECTION": "", **variables},
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -199,7 +199,9 @@ def test_a_launcher_typed_into_a_terminal_does_not_wait(window, fit_copy):
 
 
 @needs_bash
-@pytest.mark.parametrize("variables", [{"DISPLAY": ""}, {"CI": "true"}], ids=["no desktop", "CI"])
+@pytest.mark.parametrize(
+    "variables", [{"DISPLAY": ""}, {"CI": "true"}, {"SSH_CONNECTION": "here there"}], ids=["no desktop", "CI", "ssh"]
+)
 def test_a_terminal_that_nobody_sits_at_does_not_wait(window, variables):
     without_wayland = {"WAYLAND_DISPLAY": ""} | variables
     assert window(EXIT_CODE="4", **without_wayland).process.wait(timeout=20) == 4
@@ -233,7 +235,8 @@ def test_a_double_click_on_windows_is_told_from_a_shell(from_cmd_c, programs, ex
     monkeypatch.setattr(launch, "WINDOWS", True)
     monkeypatch.setattr(launch, "programs_in_window", lambda: programs)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
-    monkeypatch.delenv("CI", raising=False)
+    for name in ("CI", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
     assert launch.opened_by_double_click(from_cmd_c) == expected
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: False))
     assert not launch.opened_by_double_click(from_cmd_c)

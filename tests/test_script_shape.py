@@ -29,7 +29,7 @@ def test_functions_and_imports_stay_few_and_short(script):
     assert 0 < len(names) <= 10, sorted(names)
 
 
-@pytest.mark.parametrize(("script", "limit"), zip(SCRIPTS, (165, 170), strict=True))
+@pytest.mark.parametrize(("script", "limit"), list(zip(SCRIPTS, (165, 170), strict=True)))
 def test_a_script_is_short_besides_its_constants(script, limit):
     lines = (ROOT / script).read_text(encoding="utf-8").splitlines()
     first, last = (number for number, line in enumerate(lines) if line.startswith("# -----"))

@@ -57,7 +57,7 @@ def main(path, out):
         fps=fps,
         frame_count=frame_count,
         unit_m=settings.unit_meters,
-        axes=[str(axes.right), str(axes.up), str(axes.front)],
+        axes=[str(int(axis)) for axis in (axes.right, axes.up, axes.front)],
         take=stacks[0].name,
         positions=positions,
     )

@@ -36,7 +36,7 @@ HOSTILE = ['</script><script>alert("x")</script>', "<!--", "]]>", "'\"`&amp;${1}
 
 
 @pytest.fixture
-def left(tiny_runs, tmp_path):
+def run_copy(tiny_runs, tmp_path):
     """What a run of the deepfake has left, to be changed."""
     return shutil.copytree(tiny_runs["vae_rnn_deepfake"], tmp_path / "left")
 
@@ -85,15 +85,15 @@ def test_which_clips_belong_together(tiny_runs):
     deepfake = Page(tiny_runs["vae_rnn_deepfake"] / "report.html")
     motion, number = deepfake.data["motion"], deepfake.number
     first, second = number("orig_sequence_dancer1"), number("orig_sequence_dancer2")
-    again = [number("pred_sequence_dancer1_to_dancer1"), number("pred_sequence_dancer2_to_dancer2")]
+    reconstructions = [number("pred_sequence_dancer1_to_dancer1"), number("pred_sequence_dancer2_to_dancer2")]
     crossed = [number("pred_sequence_dancer1_to_dancer2"), number("pred_sequence_dancer2_to_dancer1")]
     shown = [preset["clips"] for preset in motion["presets"]]
     assert shown == [
         *([first, second], [first, crossed[0]], [crossed[0], second], [second, crossed[1]], [crossed[1], first]),
-        *([first, again[0]], [second, again[1]]),
+        *([first, reconstructions[0]], [second, reconstructions[1]]),
     ]
     compared = {place: clip["compare"] for place, clip in enumerate(motion["clips"]) if clip["compare"] >= 0}
-    assert compared == {again[0]: first, again[1]: second}  # nobody danced the others
+    assert compared == {reconstructions[0]: first, reconstructions[1]: second}  # nobody danced the others
 
     translation = Page(tiny_runs["vae_rnn"] / "report.html")
     motion, number = translation.data["motion"], translation.number
@@ -181,7 +181,7 @@ def shown(tmp_path, take):
 
 
 @pytest.mark.parametrize("up_axis", UP_AXES)
-def test_up_is_up(up_axis, body, tmp_path):
+def test_every_up_axis_is_shown_upright(up_axis, body, tmp_path):
     """A body that was turned with its axes stands upright again."""
     upright = positions(body)
     page_positions = shown(tmp_path, turned(body, up_axis, rest_too=False)).positions(0)
@@ -240,13 +240,13 @@ def test_any_format_is_read_once_and_in_centimetres(input_ending, formats_out, t
     for take, name in zip(takes, ("one", "two"), strict=True):
         small = rescale(take, 0.5)
         save_mocap(dataclasses.replace(small, unit_cm=1.0), duet / f"{name}{input_ending}")
-    given = {
+    settings = {
         "mocap_files": [[f"one{input_ending}", f"two{input_ending}"]],
         "mocap_pos_scale": 2,
         "export_formats": formats_out,
         "epochs": 1,
     }
-    assert run_here("vae_rnn", tiny | given, monkeypatch) == 0
+    assert run_here("vae_rnn", tiny | settings, monkeypatch) == 0
     report_page = Page(duet / "results/report.html")
     assert len(report_page.data["motion"]["clips"]) == 7
     for dancer, take in enumerate(takes, 1):
@@ -276,15 +276,15 @@ def test_marks_are_found_by_name_and_else_left_out(body):
 # names that anybody may have made
 
 
-def test_hostile_names_stay_text(left, tmp_path):
+def test_hostile_names_stay_text(run_copy, tmp_path):
     take = take_of(NAMES)
-    config = json.loads((left / "config.json").read_text())
+    config = json.loads((run_copy / "config.json").read_text())
     config |= {"mocap_files": [HOSTILE[:2], HOSTILE[2:4]], "sequence_length": HOSTILE[0], "script": HOSTILE[0]}
-    (left / "config.json").write_text(json.dumps(config))
-    (left / "anims" / "<img src=x onerror=alert(1)> & 'x'.gif").write_bytes(b"")
+    (run_copy / "config.json").write_text(json.dumps(config))
+    (run_copy / "anims" / "<img src=x onerror=alert(1)> & 'x'.gif").write_bytes(b"")
     metrics = {"rows": [{"conversion": HOSTILE[0], "figures": [{"name": HOSTILE[1], "unit": HOSTILE[2]}]}]}
-    (left / "histories" / "metrics_2.json").write_text(json.dumps(metrics | {"summary": HOSTILE}))
-    path = report.save(left, clips=[Clip(name, take, OTHER, 0, 0) for name in HOSTILE])
+    (run_copy / "histories" / "metrics_2.json").write_text(json.dumps(metrics | {"summary": HOSTILE}))
+    path = report.save(run_copy, clips=[Clip(name, take, OTHER, 0, 0) for name in HOSTILE])
     report_page = Page(path)
     report_page.check_policy()
     assert report_page.data["motion"]["skeletons"][0]["names"] == take.skeleton.joint_names
@@ -374,13 +374,13 @@ PARTS = {
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_what_is_there_is_shown(name, left):
+def test_incomplete_results_are_shown_as_far_as_they_go(name, run_copy):
     change, problems = PARTS[name]
-    change(left)
-    report_page = Page(report.save(left))
+    change(run_copy)
+    report_page = Page(report.save(run_copy))
     report_page.check_policy()
     assert len(report_page.data["problems"]) == problems
-    assert (report_page.data["motion"] is None) == (not list(left.glob("anims/*.bvh")))
+    assert (report_page.data["motion"] is None) == (not list(run_copy.glob("anims/*.bvh")))
     assert report_page.data["sentence"].endswith(".")
     if name == "a history of NaN":
         assert report_page.data["history"] == {
@@ -388,20 +388,20 @@ def test_what_is_there_is_shown(name, left):
         }  # fmt: skip
 
 
-def test_the_longest_history_and_the_newest_metrics_count(left):
-    (left / "histories/history_300.csv").write_text("ae train\n1\n")
-    (left / "histories/history_9.csv").write_text("ae train\n1\n2\n3\n")
+def test_the_longest_history_and_the_newest_metrics_count(run_copy):
+    (run_copy / "histories/history_300.csv").write_text("ae train\n1\n")
+    (run_copy / "histories/history_9.csv").write_text("ae train\n1\n2\n3\n")
     for epoch in (9, 10):
-        (left / f"histories/metrics_{epoch}.json").write_text(json.dumps({"epoch": epoch}))
-    data = contents.read(left)
+        (run_copy / f"histories/metrics_{epoch}.json").write_text(json.dumps({"epoch": epoch}))
+    data = contents.read(run_copy)
     assert data["history"] == {"columns": {"ae train": [1, 2, 3]}, "epochs": [1, 2, 3]}
     assert data["metrics"] == {"epoch": 10}
 
 
-def test_a_long_history_keeps_its_ends(left):
+def test_a_long_history_keeps_its_ends(run_copy):
     rows = "\n".join(str(epoch) for epoch in range(1, 5002))
-    (left / "histories/history_5001.csv").write_text(f"ae train\n{rows}\n")
-    history = contents.read(left)["history"]
+    (run_copy / "histories/history_5001.csv").write_text(f"ae train\n{rows}\n")
+    history = contents.read(run_copy)["history"]
     assert history["columns"]["ae train"] == history["epochs"]
     assert (history["epochs"][0], history["epochs"][-1]) == (1, 5001)
     assert len(history["epochs"]) < 2100
@@ -419,15 +419,15 @@ def test_times_in_words(seconds, words):
 # the command, and opening
 
 
-def test_the_command_makes_the_page_again(left, monkeypatch, capsys):
-    before = Page(left / "report.html").data
-    (left / "report.html").unlink()
-    monkeypatch.setattr(sys, "argv", ["report", str(left)])
+def test_the_command_makes_the_page_again(run_copy, monkeypatch, capsys):
+    before = Page(run_copy / "report.html").data
+    (run_copy / "report.html").unlink()
+    monkeypatch.setattr(sys, "argv", ["report", str(run_copy)])
     monkeypatch.delitem(sys.modules, "common.report.__main__")
     runpy.run_module("common.report", run_name="__main__")  # as `python -m common.report` does
     output = capsys.readouterr()
-    assert (output.err, output.out.strip()) == ("", f"The report is {left / 'report.html'}")
-    after = Page(left / "report.html").data
+    assert (output.err, output.out.strip()) == ("", f"The report is {run_copy / 'report.html'}")
+    after = Page(run_copy / "report.html").data
     for section in ("config", "run", "sentence", "history", "metrics", "latent"):
         assert after[section] == before[section], section
     assert after["motion"] == before["motion"]
@@ -442,7 +442,7 @@ def test_the_command_makes_the_page_again(left, monkeypatch, capsys):
         (["."], "Name the folder that results_path names"),
     ],
 )
-def test_a_folder_that_is_none_is_named(arguments, words, tmp_path, monkeypatch, capsys):
+def test_a_wrong_results_folder_is_named(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["report", *arguments])
 
@@ -457,22 +457,22 @@ def test_a_folder_that_is_none_is_named(arguments, words, tmp_path, monkeypatch,
 def started(monkeypatch):
     """The commands of processes that would have been started."""
     commands = []
-    monkeypatch.setattr(subprocess, "Popen", lambda command, **how: commands.append((command, how)))
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: commands.append((command, options)))
     return commands
 
 
 @pytest.mark.parametrize(
-    ("name", "display", "wanted"),
+    ("name", "display", "asked_for"),
     [(SCRIPTS[0], True, True), (SCRIPTS[1], True, True), (SCRIPTS[0], False, True), (SCRIPTS[1], True, False)],
 )
-def test_the_page_is_opened_where_there_is_a_display(name, display, wanted, tiny, duet, started, monkeypatch):
+def test_the_page_is_opened_where_there_is_a_display(name, display, asked_for, tiny, duet, started, monkeypatch):
     monkeypatch.setattr("common.runtime.console.has_display", lambda: display)
     monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
-    assert run_here(name, tiny | {"epochs": 1, "open_report": wanted}, monkeypatch) == 0
-    assert len(started) == (display and wanted)
-    for program, how in started:
+    assert run_here(name, tiny | {"epochs": 1, "open_report": asked_for}, monkeypatch) == 0
+    assert len(started) == (display and asked_for)
+    for program, options in started:
         assert program[1:] == ["-m", "webbrowser", (duet / "results/report.html").as_uri()]
-        assert {how[stream] for stream in ("stdin", "stdout", "stderr")} == {subprocess.DEVNULL}
+        assert {options[stream] for stream in ("stdin", "stdout", "stderr")} == {subprocess.DEVNULL}
 
 
 def test_a_stopped_run_opens_nothing_but_leaves_a_report(tiny, duet, started, monkeypatch):
@@ -577,7 +577,7 @@ def test_the_map_holds_the_codes_of_windows(nets, pair):
     assert code_map.fps == pytest.approx([50, 50 / 3])
 
 
-def test_principal_components_by_another_way():
+def test_principal_components_are_those_of_the_covariance():
     random = np.random.default_rng(0)
     axes = np.linalg.qr(random.normal(size=(5, 5)))[0]
     codes = (random.normal(size=(200, 5)) * (3, 2, 1, 0.5, 0.1)).astype(np.float32) @ axes
@@ -590,7 +590,7 @@ def test_principal_components_by_another_way():
 
 
 @pytest.mark.parametrize("codes", [np.zeros((0, 2)), np.ones((1, 4)), np.ones((5, 3)), np.arange(4.0)[:, None]])
-def test_few_codes_have_a_map_too(codes):
+def test_a_latent_map_of_few_codes(codes):
     places, explained = latent.principal_components(codes.astype(np.float32))
     assert places.shape == (len(codes), 2)
     assert np.isfinite(places).all()
@@ -629,7 +629,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_map_that_is_none_is_refused(name, nets, pair, tmp_path):
+def test_a_damaged_latent_map_is_refused(name, nets, pair, tmp_path):
     arrays = dict(vars(latent.make(nets, Duet([pair], [[(0, 100)]], 0.2), 8)))
     for key, value in WRONG[name].items():
         arrays[key] = value

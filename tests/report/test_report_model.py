@@ -32,7 +32,7 @@ def nets(takes):
 
 
 @pytest.fixture
-def made(takes, nets):
+def page_model(takes, nets):
     return model.make(live_page.conversions_of(nets), Duet([takes], [[(0, 100)]], 0.2), 8)
 
 
@@ -63,13 +63,13 @@ def test_sizes_count_the_parameters(layers, bidirectional, dense):
     assert model.parameter_count(of) == sum(tensor.numel() for tensor in decoder.parameters())
 
 
-def test_a_model_is_read_as_it_was_written(made, tmp_path):
-    model.save(made, tmp_path, 7)
+def test_a_model_is_read_as_it_was_written(page_model, tmp_path):
+    model.save(page_model, tmp_path, 7)
     loaded = model.load(tmp_path / "model_7.npz")
     for name in ("shapes", "bodies", "fps", "hop"):
-        assert getattr(loaded, name) == getattr(made, name)
-    np.testing.assert_array_equal(loaded.walk, made.walk)
-    for read, written in zip(loaded.weights, made.weights, strict=True):
+        assert getattr(loaded, name) == getattr(page_model, name)
+    np.testing.assert_array_equal(loaded.walk, page_model.walk)
+    for read, written in zip(loaded.weights, page_model.weights, strict=True):
         np.testing.assert_array_equal(read, written)
     assert (loaded.fps, loaded.hop) == (50, 4)
 
@@ -84,8 +84,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_model_that_is_none_is_refused(name, made, tmp_path):
-    model.save(made, tmp_path, 1)
+def test_a_damaged_model_is_refused(name, page_model, tmp_path):
+    model.save(page_model, tmp_path, 1)
     with np.load(tmp_path / "model_1.npz") as file:
         arrays = dict(file)
     for key, value in WRONG[name].items():
@@ -95,7 +95,7 @@ def test_a_model_that_is_none_is_refused(name, made, tmp_path):
         model.load(tmp_path / "model_1.npz")
 
 
-def test_what_no_page_can_hold_is_refused(takes, nets, monkeypatch):
+def test_weights_that_are_too_large_or_not_finite_are_refused(takes, nets, monkeypatch):
     arguments = live_page.conversions_of(nets), Duet([takes], [[(0, 100)]], 0.2), 8
     monkeypatch.setattr(model, "LARGEST", 0.001)
     with pytest.raises(ValueError, match="its decoders take 0 MB"):
@@ -114,9 +114,9 @@ def test_a_page_without_the_model_is_said_once(tiny, duet, monkeypatch, capsys):
     assert Page(duet / "results/report.html").data["model"] is None
 
 
-def test_codes_of_the_map_lie_where_the_map_has_them(takes, nets, made):
+def test_codes_of_the_map_lie_where_the_map_has_them(takes, nets, page_model):
     points = latent.make(live_page.conversions_of(nets), Duet([takes], [[(0, 100)]], 0.2), 8)
-    packed = model.packed(made, points)
+    packed = model.packed(page_model, points)
     mean, axes = (np.frombuffer(base64.b64decode(packed[name]), "<f4").reshape(5, -1) for name in ("mean", "axes"))
     np.testing.assert_allclose((points.codes - mean[:, 0]) @ axes, points.places, atol=1e-4)
     spread = points.codes.std(axis=0)
@@ -124,21 +124,21 @@ def test_codes_of_the_map_lie_where_the_map_has_them(takes, nets, made):
     assert (np.diff(spread[packed["order"]]) <= 0).all()
 
 
-def test_a_walk_is_as_fast_as_the_recording(takes, nets, made):
+def test_a_walk_is_as_fast_as_the_recording(takes, nets, page_model):
     clip = Duet([takes], [[(0, 100)]], 0.2).motions(0, 0, 100)[0]
     codes = generate.encode_clip(nets["encoder"], clip, 8)
-    np.testing.assert_allclose(made.walk, generate.step_size(codes), rtol=1e-5)
+    np.testing.assert_allclose(page_model.walk, generate.step_size(codes), rtol=1e-5)
 
 
-def test_a_body_stands_upright(takes, made):
-    for take, one in zip(takes, made.bodies, strict=True):
-        assert one["parents"] == take.skeleton.parents
-        np.testing.assert_allclose(one["offsets"], take.skeleton.offsets, atol=1e-6)
-        np.testing.assert_array_equal(one["upright"], np.eye(3))
-        assert [name for name, end in zip(one["names"], one["ends"], strict=True) if end] == [
+def test_a_body_stands_upright(takes, page_model):
+    for take, page_body in zip(takes, page_model.bodies, strict=True):
+        assert page_body["parents"] == take.skeleton.parents
+        np.testing.assert_allclose(page_body["offsets"], take.skeleton.offsets, atol=1e-6)
+        np.testing.assert_array_equal(page_body["upright"], np.eye(3))
+        assert [name for name, end in zip(page_body["names"], page_body["ends"], strict=True) if end] == [
             *("LeftArm_Nub", "RightArm_Nub", "Head_Nub", "LeftLeg_Nub", "RightLeg_Nub")
         ]
-    assert positions(takes[0]).shape[1] == len(made.bodies[0]["names"])
+    assert positions(takes[0]).shape[1] == len(page_model.bodies[0]["names"])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -179,19 +179,19 @@ def test_without_a_model_the_policy_allows_no_worker(copy_run):
 def test_a_damaged_model_is_named_and_left_out(copy_run):
     results = copy_run("vae_rnn")
     path = results / "histories/model_2.npz"
-    whole = path.read_bytes()
-    for content in (b"PK\3\4 no", whole[: len(whole) // 2], b""):
-        path.write_bytes(content)
+    intact = path.read_bytes()
+    for damaged in (b"PK\3\4 no", intact[: len(intact) // 2], b""):
+        path.write_bytes(damaged)
         shown_contents = contents.read(results)
         assert (shown_contents["model"], len(shown_contents["problems"])) == (None, 1)
         assert shown_contents["latent"]["count"] > 0
         assert "model_2.npz cannot be read" in shown_contents["problems"][0]
 
 
-def test_a_model_of_another_map_is_left_out(made, takes, nets, tmp_path):
+def test_a_model_of_another_map_is_left_out(page_model, takes, nets, tmp_path):
     other_nets = live_page.make_nets(12, [0, 1], **SMALL | {"latent_dim": 4})
     live_page.write(tmp_path, takes, other_nets, 8)
-    model.save(made, tmp_path / "histories", 1)
+    model.save(page_model, tmp_path / "histories", 1)
     shown_contents = contents.read(tmp_path)
     assert shown_contents["model"] is None
     assert "5 numbers, those of the latent map 4" in shown_contents["problems"][0]

@@ -12,7 +12,7 @@ from helpers.project import PROJECT
 import pytest
 
 
-def test_a_run_keeps_others_out_until_it_ends_however_it_ends(tmp_path):
+def test_a_run_locks_its_folder_until_it_ends(tmp_path):
     code = (
         f"from common.results.folder import open_folder\nwith open_folder({str(tmp_path)!r}, 'a.py'): print(); input()"
     )

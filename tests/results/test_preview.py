@@ -82,23 +82,23 @@ def test_a_preview_shows_the_recording_and_what_the_models_make_of_it(name, duet
     vars(script).update(sizes | {"export_hold_feet": False})  # so that legs are as the models have them
     nets = script.make_models([48, 48])
     pictures = []
-    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda *given: pictures.append(given))
+    monkeypatch.setattr(stick_figure, "save_side_by_side", lambda *arguments: pictures.append(arguments))
     monkeypatch.setattr(preview, "SECONDS", 0.5)
     previews = preview.Preview(Duet([takes], [[(0, 10), (20, 80), (80, 100)]], 0.5), 8, VIEW, duet)
     previews.save(script.conversions(nets), 7)
     rows, title, path, *view = pictures[0]
     assert (title, path, view) == ("epoch 7, held out", duet / "preview_epoch_7.gif", [90.0, -90.0, 1.0, 3.0, 0.04])
     recorded = [cut(take, 50, 75, anchor=20) for take in takes]  # with the signs that training sees
-    made = {
+    clips = {
         (conversion.source, conversion.target): generate.convert(conversion, recorded[conversion.source], 8)
         for conversion in script.conversions(nets)
     }
     if name == "vae_rnn":
-        expected = [[("dancer 2, recorded", recorded[1].rot_local), ("dancer 2, predicted", made[0, 1])]]
+        expected = [[("dancer 2, recorded", recorded[1].rot_local), ("dancer 2, predicted", clips[0, 1])]]
     else:
         expected = [
-            [("dancer 1, recorded", recorded[0].rot_local), ("dancer 1 as dancer 2", made[0, 1])],
-            [("dancer 2, recorded", recorded[1].rot_local), ("dancer 2 as dancer 1", made[1, 0])],
+            [("dancer 1, recorded", recorded[0].rot_local), ("dancer 1 as dancer 2", clips[0, 1])],
+            [("dancer 2, recorded", recorded[1].rot_local), ("dancer 2 as dancer 1", clips[1, 0])],
         ]
     for row, expected_row in zip(rows, expected, strict=True):
         for (caption, take), (words, rot_local) in zip(row, expected_row, strict=True):

@@ -203,7 +203,7 @@ def test_model_json_says_all_that_a_player_needs(duet, tmp_path):
     assert "different joints" in (folder / "client_settings.txt").read_text(encoding="utf-8")
 
 
-def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
+def test_differences_to_the_recording_are_noted_for_the_client(duet, tmp_path, capsys):
     recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
     nets = make_nets("vae_rnn_deepfake", recorded)
     realtime.save_realtime(tmp_path, nets, recorded, "vae_rnn_deepfake.py")
@@ -220,7 +220,7 @@ def test_what_a_client_will_see_otherwise_is_said(duet, tmp_path, capsys):
         assert "has Z up" in output
 
 
-def test_names_cannot_leave_their_comment(duet, tmp_path):
+def test_joint_names_cannot_end_a_comment(duet, tmp_path):
     """Users paste these lines into a program."""
     recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
     names = [*recorded.pairs[0][0].skeleton.joint_names]
@@ -238,7 +238,7 @@ def test_names_cannot_leave_their_comment(duet, tmp_path):
     ]
 
 
-def test_the_folder_is_whole_or_as_it_was(duet, tmp_path, monkeypatch):
+def test_the_realtime_folder_is_replaced_whole_or_not_at_all(duet, tmp_path, monkeypatch):
     recorded = load(duet, [["one.bvh", "two.bvh"]], [[[0, -1]]])
     nets = make_nets("vae_rnn", recorded)
     folder = realtime.save_realtime(tmp_path, nets, recorded, "vae_rnn.py")

@@ -111,10 +111,10 @@ def test_no_checkpoint_runs_code(harm, tiny, duet, copy_run, monkeypatch, capsys
 
 @pytest.mark.skipif(os.name == "nt", reason="a signal to itself")
 @pytest.mark.parametrize(  # of 4 held-out batches an epoch, and 4 before the first one
-    ("name", "at"),
+    ("name", "interrupted_batch"),
     quick([("vae_rnn", 10), ("vae_rnn_deepfake", 5), ("vae_rnn", 2)], ("vae_rnn_deepfake", 5), ("vae_rnn", 2)),
 )
-def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkeypatch, capsys):
+def test_ctrl_c_interrupts_the_held_out_evaluation(name, interrupted_batch, tiny, duet, monkeypatch, capsys):
     settings = tiny | EVERY_EPOCH | {"batch_size": 2}
     monkeypatch.setattr("common.results.run.export_clips", lambda *_: None)
     test_batches, tested = Loop.test_batches, []
@@ -122,15 +122,15 @@ def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkey
     def interrupted(loop):
         for batch in test_batches(loop):
             tested.append(len(batch))
-            if len(tested) == at:
+            if len(tested) == interrupted_batch:
                 os.kill(os.getpid(), signal.SIGINT)
             yield batch
 
     monkeypatch.setattr(Loop, "test_batches", interrupted)
     stopped = with_results(settings, duet / "stopped")
     assert run_here(name, stopped, monkeypatch) == 130
-    assert len(tested) == at
-    before, epochs = at < 4, max(0, at // 4 - 1)
+    assert len(tested) == interrupted_batch
+    before, epochs = interrupted_batch < 4, max(0, interrupted_batch // 4 - 1)
     assert f"stopped after {epochs} of 2 epochs" in capsys.readouterr().err
     state = torch.load(duet / "stopped/weights/checkpoint", weights_only=True)
     trained = 0 if before else 19  # batches: all that trains is done
@@ -139,18 +139,20 @@ def test_ctrl_c_need_not_wait_for_the_held_out_part(name, at, tiny, duet, monkey
     assert previews == [f"preview_epoch_{epoch}.gif" for epoch in range(1, epochs + 1)]
     assert run_here(name, stopped | {"resume": True}, monkeypatch) == 0
     assert "going on after" in capsys.readouterr().out
-    assert len(tested) == at + 4 * (2 - epochs + before)  # the held-out part is repeated as a whole
-    assert run_here(name, with_results(settings, duet / "calm"), monkeypatch) == 0
-    compare(duet / "calm", duet / "stopped", 2)
-    calm, stopped = (torch.load(duet / run / "weights/checkpoint", weights_only=True) for run in ("calm", "stopped"))
-    assert (calm["best"]["epoch"], calm["best"]["loss"]) == (stopped["best"]["epoch"], stopped["best"]["loss"])
+    assert len(tested) == interrupted_batch + 4 * (2 - epochs + before)  # the held-out part is repeated as a whole
+    assert run_here(name, with_results(settings, duet / "undisturbed"), monkeypatch) == 0
+    compare(duet / "undisturbed", duet / "stopped", 2)
+    best, expected = (
+        torch.load(duet / run / "weights/checkpoint", weights_only=True)["best"] for run in ("stopped", "undisturbed")
+    )
+    assert (best["epoch"], best["loss"]) == (expected["epoch"], expected["loss"])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # files that cannot be written, and folders that are in use
 
 
-def test_what_finds_no_room_is_told_as_such(tmp_path):
+def test_a_write_that_fails_names_the_file(tmp_path):
     resource = pytest.importorskip("resource", reason="Windows cannot limit the size of files")
     path, (soft, hard) = tmp_path / "checkpoint", resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as on a full disk, writing fails half-way
@@ -282,7 +284,7 @@ def test_too_little_memory_for_a_step_names_the_batch_size(name, moment, tiny, m
         module.main()
 
 
-def test_only_a_lack_of_memory_is_told_as_such():
+def test_only_out_of_memory_errors_are_reported_as_such():
     cpu = torch.device("cpu")
     with pytest.raises(InputError, match="Use a smaller sequence_length or"), devices.memory_watched(cpu, 1):
         raise MemoryError

@@ -46,7 +46,7 @@ def reports(tmp_path, monkeypatch):
         (BrokenPipeError(32, "Broken pipe"), 1, ""),
     ],
 )
-def test_what_is_told_and_the_exit_code(error, code, message, reports, monkeypatch, capsys):
+def test_messages_and_exit_codes(error, code, message, reports, monkeypatch, capsys):
     monkeypatch.setattr(os, "dup2", lambda *_: None)  # of pytest's own output, which is still read
     ending = end_of(error, monkeypatch, capsys)
     assert ending[0] == code
@@ -54,7 +54,7 @@ def test_what_is_told_and_the_exit_code(error, code, message, reports, monkeypat
     assert not list(reports.iterdir())
 
 
-def test_a_fault_of_our_own_is_told_as_such_and_reported_in_a_file(tiny, reports, monkeypatch, capsys):
+def test_an_unexpected_exception_is_reported_in_a_file(tiny, reports, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr("common.dataset.pairs.load_mocap", lambda *_, **__: {}["\x1b[2J"])
     assert run_here("vae_rnn", tiny, monkeypatch) == 1
@@ -70,7 +70,7 @@ def test_a_fault_of_our_own_is_told_as_such_and_reported_in_a_file(tiny, reports
     assert "\x1b" not in text + message
 
 
-def test_a_fault_is_printed_where_no_report_can_be_written(monkeypatch, capsys):
+def test_an_unexpected_exception_is_printed_where_no_file_can_be_written(monkeypatch, capsys):
     def no_room(**_):
         raise OSError(28, "No space left on device")
 
@@ -90,7 +90,7 @@ def start(code, **options):
 @pytest.mark.parametrize(
     "both", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["stdout", "stdout and stderr"]
 )
-def test_output_that_nobody_reads_any_more_ends_quietly(both):
+def test_a_closed_pipe_ends_a_script_quietly(both):
     code = "def main():\n while True: console.line('x' * 1000)"
     child = start(code, stderr=subprocess.STDOUT if both else subprocess.PIPE)
     child.stdout.readline()

@@ -404,7 +404,7 @@ def test_sizes_and_schemes(width, height, mobile, scheme, browser, run):
     assert browser.console == []
 
 
-def test_two_fingers_come_closer(browser, run):
+def test_pinching_zooms(browser, run):
     browser.open(run / "report.html", 390, 500, True, **QUIET)
     x, y = browser.middle("#canvas")
     distance = "stage.camera.position.distanceTo(stage.controls.target)"
@@ -422,7 +422,7 @@ def test_two_fingers_come_closer(browser, run):
     assert browser.run(distance) < 0.8 * far
 
 
-def test_who_wants_no_motion_gets_none(browser, run):
+def test_reduced_motion_stops_the_playback(browser, run):
     browser.open(run / "report.html", prefers_reduced_motion="reduce")
     assert browser.run("stage.playing") is False
     browser.open(run / "report.html", prefers_reduced_motion="no-preference")
