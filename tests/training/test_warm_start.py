@@ -220,8 +220,8 @@ def test_other_models_than_the_shipped_ones_are_refused(change, recording):
 def test_models_know_the_movements_before_they_learn(name, turns, recording):
     script, nets, windows, generator = make(name, recording, {}, turns)
     begin(name, nets, windows, generator)
-    judge = Evaluation(windows.duet, script.sequence_length)
-    rows = judge.measure(script.conversions(nets), 0)["rows"]
+    evaluator = Evaluation(windows.duet, script.sequence_length)
+    rows = evaluator.measure(script.conversions(nets), 0)["rows"]
     for row in rows[: 1 if name == "vae_rnn" else 2]:
         figure = row["figures"][0]
         least = min(figure["baselines"].values())
@@ -232,8 +232,8 @@ def test_the_code_does_not_tell_who_dances(recording):
     minute = recording[0], [[(6000, 9000)]]
     script, nets, windows, generator = make("vae_rnn_deepfake", minute, {})
     begin("vae_rnn_deepfake", nets, windows, generator)
-    judge = Evaluation(windows.duet, script.sequence_length)
-    figures = {figure["name"]: figure for figure in judge.measure(script.conversions(nets), 0)["conversion"]}
+    evaluator = Evaluation(windows.duet, script.sequence_length)
+    figures = {figure["name"]: figure for figure in evaluator.measure(script.conversions(nets), 0)["conversion"]}
     assert figures["latent codes told apart by a linear probe"]["model"] < 75
     for source, target in ((1, 2), (2, 1)):
         taken = figures[f"dancer {source} to dancer {target}: taken for dancer {target}"]
