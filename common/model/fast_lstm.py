@@ -26,9 +26,8 @@ def last_frame(rnn, x):
         return rnn(x)[0][:, -1]
     x, top = x.transpose(0, 1), rnn.num_layers - 1  # time first, as the processor's library has it
     if top > 0:
-        x = run_layers(
-            x, [layer_weights(rnn, layer, way) for layer in range(top) for way in (0, 1)], bidirectional=True
-        )
+        below = [layer_weights(rnn, layer, direction) for layer in range(top) for direction in (0, 1)]
+        x = run_layers(x, below, bidirectional=True)
     forward = run_layers(x, [layer_weights(rnn, top, 0)])[-1]
     backward = run_layers(x[-1:], [layer_weights(rnn, top, 1)])[0]
     return torch.cat((forward, backward), dim=-1)
@@ -39,11 +38,11 @@ def repeated(rnn, x, frame_count):
     batch = len(x)
     if x.device.type != "cpu" or batch > rnn.input_size // 2:  # a one-hot vector would be as long as x is
         return rnn(x.unsqueeze(1).expand(-1, frame_count, -1))[0]
-    ways = (0, 1) if rnn.bidirectional else (0,)
-    first = [_projected(layer_weights(rnn, 0, way), x) for way in ways]
+    directions = (0, 1) if rnn.bidirectional else (0,)
+    first = [_projected(layer_weights(rnn, 0, direction), x) for direction in directions]
     x = run_layers(_samples(frame_count, batch, x.dtype), first, rnn.bidirectional)
-    rest = [layer_weights(rnn, layer, way) for layer in range(1, rnn.num_layers) for way in ways]
-    return (run_layers(x, rest, rnn.bidirectional) if rest else x).transpose(0, 1)
+    above = [layer_weights(rnn, layer, direction) for layer in range(1, rnn.num_layers) for direction in directions]
+    return (run_layers(x, above, rnn.bidirectional) if above else x).transpose(0, 1)
 
 
 @functools.lru_cache(maxsize=8)
@@ -52,9 +51,9 @@ def _samples(frame_count, batch, dtype):
     return torch.eye(batch).to(dtype).expand(frame_count, -1, -1).contiguous()
 
 
-def layer_weights(rnn, layer, way):
+def layer_weights(rnn, layer, direction):
     """The four parameters of a layer, forward (0) or backward (1)."""
-    return [getattr(rnn, f"{name}_l{layer}{SUFFIXES[way]}") for name in WEIGHTS]
+    return [getattr(rnn, f"{name}_l{layer}{SUFFIXES[direction]}") for name in WEIGHTS]
 
 
 def _projected(weights, x):
@@ -67,8 +66,8 @@ def _projected(weights, x):
 
 def run_layers(x, weights, bidirectional=False):
     """torch's LSTM on (T, B, I), with the four parameters of every layer and direction -> (T, B, H)."""
-    ways = 2 if bidirectional else 1
+    directions = 2 if bidirectional else 1
     start = x.new_zeros(len(weights), x.shape[1], weights[0][1].shape[1])
     flat = [weight for four in weights for weight in four]
-    layers, dropout, train = len(weights) // ways, 0.0, torch.is_grad_enabled()
+    layers, dropout, train = len(weights) // directions, 0.0, torch.is_grad_enabled()
     return torch.lstm(x, (start, start), flat, True, layers, dropout, train, bidirectional, False)[0]

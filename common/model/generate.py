@@ -19,14 +19,14 @@ BATCH = 64  # windows that pass the model at once
 
 
 class Conversion(typing.NamedTuple):
-    """What the trained models can do: the movement of one dancer, 0 or 1, given as movement of one of the two."""
+    """What the trained models convert: the movement of one dancer, 0 or 1, to movement of one of the two."""
 
     source: int
     target: int
     encoder: torch.nn.Module
     decoder: torch.nn.Module
-    path_of: int  # the dancer on whose recorded path through the room it goes
-    lock_feet: bool = False  # whether it may leave that path for feet that stand
+    path_of: int  # the dancer whose recorded path through the room it follows
+    lock_feet: bool = False  # a foot lock: standing feet do not slide, and the path gives way
 
     @property
     def kind(self):
@@ -35,10 +35,10 @@ class Conversion(typing.NamedTuple):
 
 
 def compared(conversions):
-    """The conversions of which there is a recording: each dancer given back as themselves; or, where none is, what the
-    other one danced at the same time."""
-    back = [conversion for conversion in conversions if conversion.source == conversion.target]
-    return back or list(conversions)
+    """The conversions that have a recording to be compared with: each dancer to themselves in a deepfake, dancer 1
+    to dancer 2 in a translation."""
+    reconstructions = [conversion for conversion in conversions if conversion.source == conversion.target]
+    return reconstructions or list(conversions)
 
 
 def window_hop(sequence_length):
@@ -109,7 +109,7 @@ def decode_clip(decoder, codes, body, guide=None, lock_feet=False, scale=1.0):
 
 
 def place(body, guide, lock_feet=False, scale=1.0):
-    """A body, as it moves its joints, on a guide's path, as far as locked feet let it. In one place it stays if the
+    """A body, as it moves its joints, on a guide's path, as far as a foot lock allows. It stays in one place where the
     guide does."""
     placed = root_path.follow(body, guide, scale)
     return foot_lock.hold(placed) if lock_feet and root_path.travels(guide) else placed
@@ -166,7 +166,7 @@ def step_size(codes):
 
 
 def sine_offset(codes, amplitude, period, sequence_length):
-    """Codes (W, Z) of a clip's windows, swung to and fro together, one full swing in `period` frames."""
+    """Codes (W, Z) of a clip's windows, with one sine added to all numbers, of `period` frames."""
     frames = torch.arange(len(codes), device=codes.device) * window_hop(sequence_length)
     return codes + amplitude * torch.sin(2 * math.pi * frames / period).unsqueeze(1)
 

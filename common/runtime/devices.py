@@ -83,6 +83,17 @@ def _keep_memory():
         mallopt(TOP_PAD, THRESHOLD // 16)
 
 
+@contextlib.contextmanager
+def one_thread():
+    """Compute on one CPU thread: for small matrices several are slower, since they wait for each other."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
 def precision(name, device):
     """A context in which models compute in the number format `name`: "float32" or "bfloat16", where the device has it.
     In bfloat16 are the products within the models; losses and weights stay float32."""

@@ -1,4 +1,4 @@
-"""A training step on CUDA, recorded once and replayed."""
+"""A training step as a CUDA graph."""
 
 import collections
 import warnings
@@ -7,13 +7,13 @@ from common.runtime import console, devices
 
 import torch
 
-WARM_UP = 3  # steps before one is recorded, of them at least one of the same size
+WARM_UP = 3  # steps before one is captured, of them at least one of the same size
 
 
 class CudaGraph:
-    """A step on CUDA, recorded once as a graph and replayed: one launch instead of some thousand.
+    """A step on CUDA, captured once as a CUDA graph and replayed: one launch instead of some thousand.
 
-    `step` takes tensors, and tuples of tensors and of what stays the same, and returns losses {name: 0-d tensor}. A
+    `step` takes tensors, and tuples of tensors and of constants, and returns losses {name: 0-d tensor}. A
     graph reads and writes fixed places in memory, so every input is copied there; the last, smaller batch of an epoch
     has a graph of its own.
     """
@@ -28,7 +28,7 @@ class CudaGraph:
             self.calls[size] += 1
             return self._warm_up(inputs)
         if size not in self.graphs:
-            self.graphs[size] = self._record(inputs)
+            self.graphs[size] = self._capture(inputs)
         if self.graphs[size] is None:
             return self.step(*inputs)
         graph, places, losses = self.graphs[size]
@@ -38,22 +38,22 @@ class CudaGraph:
         return {name: loss.clone() for name, loss in losses.items()}
 
     def _warm_up(self, inputs):
-        """A step on a stream of its own, for what CUDA's libraries set up at first use, also of another batch size, and
-        cannot be recorded."""
+        """A step on a side stream. What CUDA's libraries set up at first use, and for another batch size, cannot be
+        captured."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*capturable")  # Adam is about to be recorded
+            warnings.filterwarnings("ignore", message=".*capturable")  # Adam is about to be captured
             losses = self.step(*inputs)
         torch.cuda.current_stream().wait_stream(stream)
         return losses
 
-    def _record(self, inputs):
-        """The graph, its places and its losses; None where this torch or driver cannot record the step."""
+    def _capture(self, inputs):
+        """The graph, its places and its losses; None where this torch or driver cannot capture the step."""
         places = copy_of(inputs)
         try:
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):  # which notes down what the step does, and does none of it
+            with torch.cuda.graph(graph):  # captures the step's operations and runs none of them
                 losses = self.step(*places)
         except RuntimeError as error:
             if devices.out_of_memory(error):

@@ -1,4 +1,4 @@
-"""The loop of a training: epochs, batches of windows in random order, and what wraps a training step from outside.
+"""The training loop: epochs, batches of windows in random order, and the wrapper of a training step.
 
 Shapes: W windows, B batch.
 """
@@ -18,13 +18,13 @@ from common.training.means import Means
 import numpy as np
 import torch
 
-PROBES = 8  # batches that tell the layer-wise learning rates
+PROBES = 8  # batches that the layer-wise learning rates are measured on
 SLOW = 3.0  # times the fastest epoch
-CHECK_AFTER = 50  # steps, on devices that would have to wait for a look at the losses
+CHECK_AFTER = 50  # steps, on devices that would have to synchronise for a check of the losses
 
 
 class NotFiniteError(Exception):
-    """A loss that is no number. `losses` {name: 0-d tensor} were computed `steps_ago`, of a batch that begins with
+    """A loss that is not finite. `losses` {name: 0-d tensor} were computed `steps_ago`, of a batch that begins with
     `window`, or of the last one."""
 
     def __init__(self, losses, steps_ago=0, window=None):
@@ -33,8 +33,8 @@ class NotFiniteError(Exception):
 
 
 def check_finite(losses):
-    """Raise NotFiniteError where a loss {name: 0-d tensor} is no number, before it reaches the weights. On a device
-    that would have to wait for the answer, the Loop looks a few steps later."""
+    """Raise NotFiniteError where a loss {name: 0-d tensor} is not finite, before it reaches the weights. On a CUDA
+    device, which would have to synchronise, the Loop checks a few steps later."""
     stacked = torch.stack(list(losses.values()))
     if stacked.device.type == "cpu" and not torch.isfinite(stacked).all():
         raise NotFiniteError({name: loss.detach() for name, loss in losses.items()})
@@ -55,26 +55,26 @@ class Batch:
     of all processes' gradients is the gradient of the whole batch, and len() is how many windows count.
     """
 
-    def __init__(self, whole, generator):
+    def __init__(self, global_batch, generator):
         """A batch (B,) of the windows of all processes, which draw the same random numbers."""
-        part = parallel.share(whole)
-        self.whole, self.generator, self.count = whole, generator, len(part)
-        self.windows = part if len(part) else whole[:1]  # a process without one takes part with share 0
-        share = len(part) * parallel.world_size() / len(whole)
-        self.share = on_device(torch.tensor(share, dtype=torch.float32), whole.device)
+        part = parallel.share(global_batch)
+        self.global_batch, self.generator, self.count = global_batch, generator, len(part)
+        self.windows = part if len(part) else global_batch[:1]  # a process without one takes part with share 0
+        share = len(part) * parallel.world_size() / len(global_batch)
+        self.share = on_device(torch.tensor(share, dtype=torch.float32), global_batch.device)
 
     def __len__(self):
         return self.count
 
     def randn(self, *shape):
         """Normal random numbers for every window, (B, *shape)."""
-        drawn = torch.randn((len(self.whole), *shape), generator=self.generator)
+        drawn = torch.randn((len(self.global_batch), *shape), generator=self.generator)
         part = parallel.share(drawn)
-        return on_device(part if len(part) else torch.zeros(1, *shape), self.whole.device)
+        return on_device(part if len(part) else torch.zeros(1, *shape), self.global_batch.device)
 
 
 class Loop:
-    """How far a training has come: epochs done, batches done in this one, and the losses of these so far."""
+    """The state of a training: epochs done, batches done in this one, and the losses of these so far."""
 
     def __init__(self, windows, batch_size, generator, stop):
         """Over dataset.Windows, with the generator of all that is drawn; `stop` is an interrupt.Stop."""
@@ -97,7 +97,7 @@ class Loop:
                 yield self.epoch
 
     def _note_slowness(self, seconds):
-        """Say once where an epoch takes far longer than another one did: the threads of a step wait for each other."""
+        """Note once that an epoch takes far longer than the fastest one: the threads of a step wait for each other."""
         self.fastest = min(self.fastest, seconds)
         if seconds > SLOW * self.fastest and not self.noted and self.device.type == "cpu":
             self.noted = True
@@ -121,9 +121,9 @@ class Loop:
         order = torch.randperm(len(self.windows.train), generator=self.generator).to(self.device)
         if self.batch:
             self.generator.set_state(now)
-        for whole in self.windows.train[order].split(self.batch_size)[self.batch :]:
-            self.batch, self.window = self.batch + 1, whole[0]
-            yield Batch(whole, self.generator)
+        for global_batch in self.windows.train[order].split(self.batch_size)[self.batch :]:
+            self.batch, self.window = self.batch + 1, global_batch[0]
+            yield Batch(global_batch, self.generator)
             self.bar.update()
             if self._should_stop():
                 return
@@ -132,21 +132,21 @@ class Loop:
         """The batches of held-out windows, of this process. Ends early once the user has asked."""
         validates = torch.isin(self.windows.test, self.windows.validation)
         parts = [(self.windows.test[validates == part].split(self.batch_size), part) for part in (True, False)]
-        for whole, validates in [(whole, part) for batches, part in parts for whole in batches]:
-            if len(parallel.share(whole)):
-                yield HeldOutBatch(whole, validates)
+        for global_batch, validates in [(batch, part) for batches, part in parts for batch in batches]:
+            if len(parallel.share(global_batch)):
+                yield HeldOutBatch(global_batch, validates)
             if self._should_stop():  # this part is done anew when the training goes on
                 return
 
     def probes(self):
         """A few batches of training windows at random, whole in every process, before the first epoch."""
         order = torch.randperm(len(self.windows.train), generator=self.generator)[: PROBES * self.batch_size]
-        for whole in self.windows.train[order.to(self.device)].split(self.batch_size):
-            yield _Whole(whole, self.generator)
+        for global_batch in self.windows.train[order.to(self.device)].split(self.batch_size):
+            yield _ReplicatedBatch(global_batch, self.generator)
 
     def end_epoch(self):
         """Count an epoch; returns the means of its training losses, {name: float}. Raises InputError where a loss in it
-        was no number."""
+        was not finite."""
         self.check()
         if not self.part_of_epoch:
             self._note_slowness(self.seconds())
@@ -165,11 +165,11 @@ class Loop:
         return self.stopped
 
     # -----------------------------------------------------------------------------------------------------------------
-    # what wraps a training step
+    # the wrapper of a training step
 
     def step(self, train_step):
         """Wrap a training step from outside: it runs as a CUDA graph on CUDA and as it stands elsewhere; a loss that is
-        no number and memory that does not suffice end in an InputError that says what to change.
+        not finite and memory that does not suffice end in an InputError that says what to change.
 
         `train_step(*tensors)` returns losses {name: 0-d tensor}.
         """
@@ -189,7 +189,7 @@ class Loop:
         return wrapped
 
     def check(self):
-        """Raise InputError where a loss since the last check was no number. Not every device is asked at every step."""
+        """Raise InputError where a loss since the last check was not finite: devices are not checked at every step."""
         recent = list(self.recent)
         self.recent.clear()
         if not recent:
@@ -204,7 +204,7 @@ class Loop:
 
     @contextlib.contextmanager
     def _explained(self):
-        """Raise InputError that says where a loss is no number."""
+        """Raise InputError that says where a loss is not finite."""
         try:
             yield
         except NotFiniteError as error:
@@ -218,11 +218,11 @@ class Loop:
             ) from None
 
     # -----------------------------------------------------------------------------------------------------------------
-    # to go on later
+    # checkpoint
 
     def state(self):
-        """Where the training stands, as plain values and tensors. All processes take part. Raises InputError where a
-        loss was no number."""
+        """The state of the training, as plain values and tensors. All processes take part. Raises InputError where a
+        loss was not finite."""
         self.check()
         so_far = self.train_losses.over_processes() if self.batch else Means()
         return {
@@ -234,7 +234,7 @@ class Loop:
         }
 
     def load_state(self, state):
-        """Stand where a training stood."""
+        """Continue a training from its state."""
         self.epoch, self.batch, self.epoch_start = state["epoch"], state["batch"], state["epoch_start"]
         if self.batch and parallel.rank() == 0:
             sums = {name: loss.to(self.device) for name, loss in state["sums"].items()}
@@ -244,19 +244,21 @@ class Loop:
 class HeldOutBatch(Batch):
     """A batch of held-out windows; `validates` says whether they are of the half that chooses the best weights."""
 
-    def __init__(self, whole, validates):
-        super().__init__(whole, None)
+    def __init__(self, global_batch, validates):
+        super().__init__(global_batch, None)
         self.validates = validates
 
 
-class _Whole(Batch):
-    """A batch that every process computes whole."""
+class _ReplicatedBatch(Batch):
+    """A batch that every process computes as a whole."""
 
-    def __init__(self, whole, generator):
-        self.whole, self.windows, self.generator, self.count = whole, whole, generator, len(whole)
+    def __init__(self, global_batch, generator):
+        self.global_batch, self.windows = global_batch, global_batch
+        self.generator, self.count = generator, len(global_batch)
 
     def randn(self, *shape):
-        return on_device(torch.randn((len(self.whole), *shape), generator=self.generator), self.whole.device)
+        drawn = torch.randn((len(self.global_batch), *shape), generator=self.generator)
+        return on_device(drawn, self.global_batch.device)
 
 
 def on_device(numbers, device):

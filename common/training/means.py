@@ -27,11 +27,11 @@ class Means:
 
     def means(self):
         """The means over the windows of all processes, {name: float}; empty where nothing was added."""
-        whole = self.over_processes()
-        if not whole.count:
+        total = self.over_processes()
+        if not total.count:
             return {}
-        sums = torch.stack(list(whole.sums.values()))
-        return dict(zip(whole.sums, (sums / whole.count).tolist(), strict=True))
+        sums = torch.stack(list(total.sums.values()))
+        return dict(zip(total.sums, (sums / total.count).tolist(), strict=True))
 
 
 class HeldOutMeans:

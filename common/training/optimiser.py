@@ -1,9 +1,9 @@
-"""Adam, with a learning rate for each parameter tensor.
+"""Adam, with layer-wise learning rates: one for each parameter tensor.
 
-Layer-wise learning rates are measured, once, before the first step. Adam's first step changes each number of a tensor
-by the learning rate, so the loss by up to that times Σ|g|. What an LSTM passes on from frame to frame adds up over a
-window: there, Σ|g| is some ten thousand times that of a last layer, and a step that the one hardly notices ruins the
-other. So each tensor gets a rate at which its first step changes the same share of the loss.
+They are measured once, before the first step. Adam's first step changes each number of a tensor by the learning rate,
+so the loss by up to that times Σ|g|. The gradient of an LSTM's recurrent weights adds up over a window: there, Σ|g| is
+some ten thousand times that of a last layer, and a step that is small for the one is far too large for the other. So
+each tensor gets a rate at which its first step changes the same share of the loss.
 """
 
 from common.runtime import devices, parallel

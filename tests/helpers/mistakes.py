@@ -304,7 +304,7 @@ ELSEWHERE = {
     "there is no constant": "test_settings.test_a_constant_that_was_misspelt_or_deleted_is_named",
     "Make room, or close other programs": "test_resume.test_a_full_disk_stops_no_training",
     "OMP_NUM_THREADS": "test_loop.test_an_epoch_that_takes_more_than_three_times_the_fastest_is_noted_once",
-    "the loss is not finite": "test_loop.test_a_loss_that_is_no_number_is_named_with_epoch_batch_term_and_window",
+    "the loss is not finite": "test_loop.test_a_loss_that_is_not_finite_is_named_with_epoch_batch_term_and_window",
     "for a model of your own": "test_warm_start.test_other_models_than_the_shipped_ones_are_refused",
     "is written without the model": "test_report_model.test_a_page_without_the_model_is_said_once",
     "Git LFS pointer": "test_fbx_refusing and test_bvh",

@@ -48,10 +48,10 @@ def test_weights_files_load_strictly_into_a_real_time_tool(tmp_path):
     torch.testing.assert_close(nets["decoder"](z), decoder(z))
 
 
-@pytest.mark.parametrize(("layers", "both_ways", "sizes"), [(1, False, [5]), (3, True, [5]), (2, False, [5, 6, 7])])
-def test_every_architecture_keeps_shapes(layers, both_ways, sizes):
-    encoder = vae.Encoder(12, 4, layers, 6, both_ways, sizes)
-    decoder = vae.Decoder(12, 4, 9, layers, 6, both_ways, sizes)
+@pytest.mark.parametrize(("layers", "bidirectional", "sizes"), [(1, False, [5]), (3, True, [5]), (2, False, [5, 6, 7])])
+def test_every_architecture_keeps_shapes(layers, bidirectional, sizes):
+    encoder = vae.Encoder(12, 4, layers, 6, bidirectional, sizes)
+    decoder = vae.Decoder(12, 4, 9, layers, 6, bidirectional, sizes)
     mu, std = vae.latent(*encoder(torch.randn(2, 9, 12)))
     assert mu.shape == std.shape == (2, 4)
     assert (std > 0).all()
@@ -71,8 +71,8 @@ def test_saved_weights_come_back(tmp_path):
     weights.save_weights(nets, tmp_path, 1)
     others = {"encoder": vae.Encoder(8, 3, 1, 4, True, [5])}
     weights.load_weights(others, {"encoder": tmp_path / "encoder_weights_epoch_1"})
-    for mine, theirs in zip(nets["encoder"].parameters(), others["encoder"].parameters(), strict=True):
-        assert torch.equal(mine, theirs)
+    for saved, loaded in zip(nets["encoder"].parameters(), others["encoder"].parameters(), strict=True):
+        assert torch.equal(saved, loaded)
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,17 @@ def test_saved_weights_come_back(tmp_path):
         (dict(layers=1), "ae_rnn_layer_count"),
         (dict(layers=3), "ae_rnn_layer_count"),
         (dict(width=9), "ae_rnn_layer_size"),
-        (dict(both_ways=False), "ae_rnn_bidirectional"),
+        (dict(bidirectional=False), "ae_rnn_bidirectional"),
         (dict(sizes=[4]), "ae_dense_layer_sizes"),
         (dict(sizes=[5, 5]), "ae_dense_layer_sizes"),
     ],
 )
 @pytest.mark.parametrize("name", ["encoder", "decoder"])
 def test_weights_of_another_architecture_name_the_constant(tmp_path, made_with, constant, name):
-    def make(pose_dim=8, latent_dim=3, layers=2, width=4, both_ways=True, sizes=(5,)):
+    def make(pose_dim=8, latent_dim=3, layers=2, width=4, bidirectional=True, sizes=(5,)):
         if name == "encoder":
-            return vae.Encoder(pose_dim, latent_dim, layers, width, both_ways, list(sizes))
-        return vae.Decoder(pose_dim, latent_dim, 6, layers, width, both_ways, list(sizes))
+            return vae.Encoder(pose_dim, latent_dim, layers, width, bidirectional, list(sizes))
+        return vae.Decoder(pose_dim, latent_dim, 6, layers, width, bidirectional, list(sizes))
 
     weights.save_weights({name: make(**made_with)}, tmp_path, 1)
     path = tmp_path / f"{name}_weights_epoch_1"

@@ -27,7 +27,7 @@ ARCHITECTURES = {
     "plain": {},
     "one layer": {"ae_rnn_layer_count": 1},
     "three layers": {"ae_rnn_layer_count": 3},
-    "one way": {"ae_rnn_bidirectional": False},
+    "one direction": {"ae_rnn_bidirectional": False},
     "dense sizes": {"ae_dense_layer_sizes": [24, 18, 20]},
     "large batch": {"batch_size": 20},  # beyond half the dense size, where the decoder reads x as it is
     "five frames": {"sequence_length": 5},
@@ -36,7 +36,7 @@ CPU = torch.device("cpu")
 HEAD = BODY[BODY.index("    JOINT Head") : BODY.index("  }\n  JOINT LeftLeg")]
 
 
-class Whole:
+class OneProcessBatch:
     """A batch of windows for Windows.draw, its noise by a generator."""
 
     def __init__(self, windows, generator):
@@ -64,7 +64,7 @@ def both(name, takes, changes, device=CPU):
     shape = (script.latent_dim,) if name == "vae_rnn" else (2, script.latent_dim)
 
     def losses(batch, kld_scale, generator=generator):
-        drawn = windows.draw(Whole(batch, generator), *shape)
+        drawn = windows.draw(OneProcessBatch(batch, generator), *shape)
         return script.compute_losses(nets, *drawn, kld_scale, weights)
 
     def plain_losses(batch, kld_scale, generator):
@@ -112,9 +112,9 @@ def test_losses_and_gradients_are_those_of_the_plain_training(name, changes, bod
     got["total"].backward()
     expected["total"].backward()
     for key, net in made.plain.items():
-        mine = dict(made.nets[key].named_parameters())
+        parameters = dict(made.nets[key].named_parameters())
         for parameter, value in net.named_parameters():
-            assert relative(mine[parameter].grad, value.grad) < 1e-5, f"{key} {parameter}"
+            assert relative(parameters[parameter].grad, value.grad) < 1e-5, f"{key} {parameter}"
 
 
 def test_dancers_may_have_different_joints_in_the_translation(bodies):
@@ -132,11 +132,10 @@ def test_the_loop_gives_the_curve_of_the_plain_training(name, skeleton, bodies):
         takes = [load_mocap(PROJECT / "data" / "mocap" / f"duet_dancer{dancer}.fbx") for dancer in (1, 2)]
     made = both(name, takes, {})
     again = copy_of(made.generator)
-    mine = itertools.islice(curve_of_the_loop(made), 30)
-    theirs = itertools.islice(plain_curve(made, again), 30)
-    mine, theirs = (np.array([list(losses.values()) for losses in curve]) for curve in (mine, theirs))
-    np.testing.assert_allclose(mine, theirs, rtol=1e-3)
-    assert mine[-10:, 0].mean() < mine[:10, 0].mean()
+    curves = itertools.islice(curve_of_the_loop(made), 30), itertools.islice(plain_curve(made, again), 30)
+    curve, expected = (np.array([list(losses.values()) for losses in curve]) for curve in curves)
+    np.testing.assert_allclose(curve, expected, rtol=1e-3)
+    assert curve[-10:, 0].mean() < curve[:10, 0].mean()
 
 
 def curve_of_the_loop(made, rate=1e-3):
@@ -175,12 +174,12 @@ def plain_curve(made, generator, rate=1e-3):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_recorded_steps_on_cuda_give_the_curve_of_the_plain_training(name, bodies):
+def test_cuda_graphs_give_the_curve_of_the_plain_training(name, bodies):
     made = both(name, [bodies["one"], bodies["two"]], {}, torch.device("cuda"))
-    mine = [list(losses.values()) for losses in itertools.islice(curve_of_the_loop(made), 30)]
+    curve = [list(losses.values()) for losses in itertools.islice(curve_of_the_loop(made), 30)]
     on_cpu = both(name, [bodies["one"], bodies["two"]], {})
-    theirs = [list(losses.values()) for losses in itertools.islice(plain_curve(on_cpu, on_cpu.generator), 30)]
-    np.testing.assert_allclose(mine, theirs, rtol=1e-2)
+    expected = [list(losses.values()) for losses in itertools.islice(plain_curve(on_cpu, on_cpu.generator), 30)]
+    np.testing.assert_allclose(curve, expected, rtol=1e-2)
 
 
 def test_the_learning_rate_is_that_of_torchs_schedule():
@@ -236,12 +235,12 @@ def test_the_first_step_of_every_tensor_alone_changes_the_loss_by_the_same_share
 @pytest.mark.skipif(not devices.has_bfloat16(CPU), reason="this processor has no LSTM in bfloat16")
 def test_bfloat16_keeps_latent_step_and_losses_in_float32(bodies):
     made = both("vae_rnn", [bodies["one"], bodies["two"]], {})
-    batch, again, seen = made.windows.train[:8], copy_of(made.generator), {}
+    batch, again, outputs = made.windows.train[:8], copy_of(made.generator), {}
     for key, net in made.nets.items():
-        net.register_forward_hook(lambda module, inputs, output, key=key: seen.update({key: output}))
+        net.register_forward_hook(lambda module, inputs, output, key=key: outputs.update({key: output}))
     with devices.precision("bfloat16", CPU):
         got = made.losses(batch, 0.1)
-    assert seen["encoder"][0].dtype == seen["decoder"].dtype == got["total"].dtype == torch.float32
+    assert outputs["encoder"][0].dtype == outputs["decoder"].dtype == got["total"].dtype == torch.float32
     expected = numbers(made.plain_losses(batch, 0.1, again))
     assert numbers(got) == pytest.approx(expected, rel=0.03)
     assert numbers(got) != pytest.approx(expected, rel=1e-6)

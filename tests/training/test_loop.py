@@ -1,4 +1,4 @@
-"""What wraps a training step from outside: batches and their shares, means, the best weights, what is no number."""
+"""The training loop: batches and their shares, means, the best weights, losses that are not finite."""
 
 import collections
 import contextlib
@@ -50,26 +50,26 @@ def test_batches_cover_every_window_once_in_an_order_that_the_seed_gives(windows
 
 def test_an_epoch_that_was_stopped_goes_on_with_the_batches_that_are_left(windows):
     def train(loop, epochs, stop_at=None):
-        seen = []
+        batches = []
         for _ in loop.epochs(epochs):
             for batch in loop.batches():
-                seen.append((batch.windows.tolist(), batch.randn(2).tolist()))
+                batches.append((batch.windows.tolist(), batch.randn(2).tolist()))
                 loop.train_losses.add({"total": batch.windows.float().mean()}, len(batch))
-                loop.stop.asked = len(seen) == stop_at
+                loop.stop.asked = len(batches) == stop_at
             if not loop.stopped:
                 means.append(loop.end_epoch())
-        return seen
+        return batches
 
     means = []
-    whole, whole_means = train(make_loop(windows), 3), means
+    uninterrupted, uninterrupted_means = train(make_loop(windows), 3), means
     means = []
     stopped = make_loop(windows)
     first = train(stopped, 3, stop_at=7)
-    goes_on = make_loop(windows)
-    goes_on.load_state(stopped.state())
-    goes_on.generator.set_state(stopped.generator.get_state())
-    assert first + train(goes_on, 3) == whole
-    assert [mean["total"] for mean in means] == pytest.approx([mean["total"] for mean in whole_means])
+    resumed = make_loop(windows)
+    resumed.load_state(stopped.state())
+    resumed.generator.set_state(stopped.generator.get_state())
+    assert first + train(resumed, 3) == uninterrupted
+    assert [mean["total"] for mean in means] == pytest.approx([mean["total"] for mean in uninterrupted_means])
 
 
 def test_held_out_batches_tell_which_windows_choose_the_best_weights(duet):
@@ -87,23 +87,23 @@ def test_held_out_batches_tell_which_windows_choose_the_best_weights(duet):
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 7])
 def test_the_shares_of_all_processes_give_the_gradient_of_the_whole_batch(processes, monkeypatch):
-    """Of a batch of 5, which no number of processes above 1 divides; of 7, two have no window of their own."""
+    """Of a batch of 5, which no number of processes above 1 divides; of 7, two have no window."""
     inputs = torch.randn(20, 3, generator=torch.Generator().manual_seed(1))
-    whole = torch.tensor([4, 11, 0, 7, 19])
+    global_batch = torch.tensor([4, 11, 0, 7, 19])
     weights = torch.randn(3, 2, requires_grad=True)
 
     def gradient(batch):
         predictions = (inputs[batch.windows] @ weights + batch.randn(2)).square().sum(1)
         (predictions.mean() * batch.share).backward()
-        found, weights.grad = weights.grad, None
-        return found
+        result, weights.grad = weights.grad, None
+        return result
 
-    expected = gradient(Batch(whole, torch.Generator().manual_seed(2)))
+    expected = gradient(Batch(global_batch, torch.Generator().manual_seed(2)))
     gradients, counts = [], []
     monkeypatch.setattr(parallel, "world_size", lambda: processes)
     for rank in range(processes):
         monkeypatch.setattr(parallel, "rank", lambda rank=rank: rank)
-        batch = Batch(whole, torch.Generator().manual_seed(2))
+        batch = Batch(global_batch, torch.Generator().manual_seed(2))
         gradients.append(gradient(batch))
         counts.append(len(batch))
     assert sum(counts) == 5
@@ -120,11 +120,11 @@ def test_means_count_windows_not_batches():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# losses that are no number
+# losses that are not finite
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_is_named_with_epoch_batch_term_and_window(value, windows):
+def test_a_loss_that_is_not_finite_is_named_with_epoch_batch_term_and_window(value, windows):
     loop = make_loop(windows)
 
     @loop.step
@@ -146,8 +146,8 @@ def test_a_loss_that_is_no_number_is_named_with_epoch_batch_term_and_window(valu
     assert f"{first + 9} of one.bvh and two.bvh" in str(error.value)
 
 
-def test_a_look_back_finds_the_batch_whose_loss_was_no_number(windows):
-    """As on devices whose losses are looked at some steps later."""
+def test_a_later_check_names_the_batch_whose_loss_was_not_finite(windows):
+    """As on devices whose losses are checked some steps later."""
     loop = make_loop(windows)
     train_step = loop.step(lambda number: {"total": number, "quat": number})
     starts = []
@@ -271,10 +271,10 @@ def test_copies_of_nested_inputs_have_tensors_of_their_own():
     assert isinstance(copy[0], Pair) and isinstance(copy[1][1], Pair)
     assert copy[0].parents is parents and copy[0].pos is None
     assert [len(tensor) for tensor in tensors_of(inputs)] == [2, 3, 1, 4]
-    for mine, theirs in zip(tensors_of(copy), tensors_of(inputs), strict=True):
-        assert torch.equal(mine, theirs) and mine.data_ptr() != theirs.data_ptr()
-        mine.fill_(7)
-        assert not (theirs == 7).any()
+    for copied, original in zip(tensors_of(copy), tensors_of(inputs), strict=True):
+        assert torch.equal(copied, original) and copied.data_ptr() != original.data_ptr()
+        copied.fill_(7)
+        assert not (original == 7).any()
 
 
 class Regression:
@@ -334,10 +334,10 @@ def test_every_batch_size_has_a_graph(graphs):
 
 
 def test_a_step_that_cannot_be_recorded_runs_as_it_is(monkeypatch, capsys):
-    recorded = CudaGraph(lambda batch: {"total": batch.sum()})
-    monkeypatch.setattr(recorded, "_warm_up", lambda inputs: recorded.step(*inputs))
+    graph = CudaGraph(lambda batch: {"total": batch.sum()})
+    monkeypatch.setattr(graph, "_warm_up", lambda inputs: graph.step(*inputs))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: (_ for _ in ()).throw(RuntimeError("not here\nmore")))
-    assert [recorded(torch.ones(3))["total"].item() for _ in range(6)] == [3.0] * 6
+    assert [graph(torch.ones(3))["total"].item() for _ in range(6)] == [3.0] * 6
     assert capsys.readouterr().out.count("cannot be recorded here, which makes it slower: not here") == 1
 
 

@@ -4,6 +4,7 @@ from common.model import fast_lstm
 from common.training.warm_start import dense_layers, lstm_filters
 from common.training.warm_start.ridge import LinearMap
 
+import pytest
 import torch
 
 
@@ -62,7 +63,8 @@ def test_dense_layers_pass_numbers_on():
     torch.testing.assert_close(readout(x), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_a_dense_layer_passes_some_numbers_on_and_learns_a_function_of_the_others():
+@pytest.mark.parametrize("linear", [False, True])
+def test_a_dense_layer_passes_some_numbers_on_and_learns_a_function_of_the_others(linear):
     generator = torch.Generator().manual_seed(0)
     layer = torch.nn.Linear(5, 64)
     readout, x = LinearMap(torch.eye(5), torch.linspace(-1, 1, 5)), torch.randn(500, 5, generator=generator)
@@ -70,14 +72,27 @@ def test_a_dense_layer_passes_some_numbers_on_and_learns_a_function_of_the_other
     def function(inputs):
         return torch.stack((inputs[:, 0] * inputs[:, 1], inputs[:, 2].abs()), dim=1)
 
-    def draw(count):
-        inputs = torch.randn(count, 3, generator=generator) + readout.bias[2:]
-        return inputs, function(inputs)
-
+    examples = torch.randn(20_000, 3, generator=generator) + readout.bias[2:]
     with torch.no_grad():
-        learnt = dense_layers.learn(layer, readout, 2, draw, torch.ones(2), generator, 400)
-        outputs = learnt(torch.relu(layer(x)))
+        learned = dense_layers.learn(
+            layer, readout, 2, examples, function(examples), torch.ones(2), generator, linear, steps=400
+        )
+        outputs = learned(torch.relu(layer(x)))
     numbers = readout(x)
     torch.testing.assert_close(outputs[:, :2], numbers[:, :2], atol=1e-4, rtol=1e-4)
     expected = function(numbers[:, 2:])
     assert float((outputs[:, 2:] - expected).square().mean()) < 0.05 * float(expected.var())
+
+
+def test_the_linear_part_of_a_function_comes_through_a_dense_layer():
+    generator = torch.Generator().manual_seed(0)
+    layer, readout = torch.nn.Linear(4, 32), LinearMap(torch.eye(4), torch.zeros(4))
+    function = LinearMap(torch.randn(6, 3, generator=generator), torch.ones(6))
+    x = torch.randn(500, 4, generator=generator)
+    with torch.no_grad():
+        inputs = x[:, 1:]
+        learned = dense_layers.learn(
+            layer, readout, 1, inputs, function(inputs), torch.ones(6), generator, True, steps=1
+        )
+        outputs = learned(torch.relu(layer(x)))
+    assert float((outputs[:, 1:] - function(inputs)).square().mean()) < 1e-4 * float(function(inputs).var())

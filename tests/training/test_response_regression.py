@@ -131,6 +131,17 @@ def test_the_largest_eigenvector_is_the_rotation():
     torch.testing.assert_close((eigenvector * q).sum(-1).abs(), torch.ones(7, 5), atol=1e-5, rtol=0)
 
 
+def test_the_largest_eigenvector_is_that_of_a_decomposition_also_beside_negative_eigenvalues():
+    generator = torch.Generator().manual_seed(0)
+    axes = torch.linalg.qr(torch.randn(300, 4, 4, generator=generator)).Q
+    values = torch.tensor([0.8, 0.5, 0.1, -0.7])
+    matrices = axes @ torch.diag(values) @ axes.mT
+    upper = matrices[:, response_basis.ROWS, response_basis.COLUMNS]
+    eigenvector = response_basis.largest_eigenvector(upper)
+    expected = torch.linalg.eigh(matrices).eigenvectors[..., -1]
+    torch.testing.assert_close((eigenvector * expected).sum(-1).abs(), torch.ones(300), atol=1e-4, rtol=0)
+
+
 def test_drawn_features_surround_the_recorded_ones(windows):
     features = fit(windows).features
     drawn = features.draw(400, torch.Generator().manual_seed(0))

@@ -6,16 +6,17 @@ Y numbers that it learns.
 
 import math
 
-from common.runtime import console
+from common.runtime import console, devices
 from common.training.warm_start.motion_basis import SPREAD
-from common.training.warm_start.ridge import LinearMap
+from common.training.warm_start.ridge import LinearMap, RidgeRegression
 
 import torch
 
 GIVEN = 0.5  # output of a layer that passes on a code
 BATCH = 256  # examples of a step
-STEPS = 400
-RATE = 0.01  # of Adam, which falls to nothing
+STEPS = 800
+RATE = 0.02  # of Adam, which falls to nothing
+BETAS = 0.9, 0.99  # of Adam: a shorter memory of squared gradients than usual, since there are few steps
 WARM_UP = 50  # steps until then
 
 
@@ -30,34 +31,49 @@ def pass_on(layers, readout, generator):
     return readout
 
 
-def learn(layer, readout, kept, draw, importance, generator, steps=STEPS):
-    """Set a layer to a function of N numbers, which the LinearMap `readout` reads from its inputs, by Adam.
+def learn(layer, readout, kept, inputs, outputs, importance, generator, linear=False, noise=0.0, steps=STEPS):
+    """Set a layer to a function of N numbers, which the LinearMap `readout` reads from its inputs.
 
-    The first `kept` of the numbers come through. The layer learns from the others: `draw(count)` gives examples of them
-    (count, N - kept) and of the function (count, Y), whose squared errors count by `importance` (Y,). Returns the
+    The first `kept` of the numbers come through. The layer learns from the others: examples of them (E, N - kept) and
+    of the function (E, Y), whose squared errors count by `importance` (Y,). With `linear` the function's linear part
+    comes through too, where there is room for it, and the layer learns the rest. `noise` on the inputs, of their root
+    mean square, makes what is learned smooth (Tikhonov regularisation; Bishop, Neural Computation 7, 1995). Returns the
     LinearMap that reads both from the layer's outputs, kept + Y numbers.
     """
-    passing = min(2 * kept, layer.out_features // 2)
-    rows = _both_signs(passing, kept, generator)
-    inputs, outputs = draw(BATCH)
-    in_scale, out_scale = (1 / max(1e-6, _root_mean_square(examples)) for examples in (inputs, outputs))
+    directions, reads, constant = _linear_part(inputs, outputs)
+    if not linear or 2 * (kept + len(directions)) > layer.out_features // 2:
+        directions, reads, constant = directions[:0], reads[:, :0], torch.zeros_like(constant)
+    passing = min(2 * (kept + len(directions)), layer.out_features // 2)
+    rows = _both_signs(passing, kept + len(directions), generator)
+    undo = _undo(rows)
+    rest = outputs - (inputs @ directions.T) @ reads.T - constant
+    in_scale, out_scale = (1 / max(1e-6, _root_mean_square(examples)) for examples in (inputs, rest))
     network = [
         *_random_layer(layer.out_features - passing, inputs.shape[1], generator),
         *_random_layer(outputs.shape[1], layer.out_features - passing, generator),
     ]
-
-    def examples():
-        inputs, outputs = draw(BATCH)
-        return inputs * in_scale, outputs * out_scale
-
-    with torch.enable_grad(), console.progress(steps, "steps") as bar:
-        _fit(network, examples, importance, steps, bar)
+    with torch.enable_grad(), devices.one_thread():
+        _fit(network, inputs * in_scale, rest * out_scale, importance, noise, generator, steps)
     weight, bias, out_weight, out_bias = (parameter.detach() for parameter in network)
 
-    layer.weight.copy_(torch.block_diag(rows, weight * in_scale) @ readout.weight)
-    layer.bias.copy_(torch.block_diag(rows, weight * in_scale) @ readout.bias + torch.cat((torch.zeros(passing), bias)))
-    reads = torch.block_diag(_undo(rows), out_weight / out_scale)
-    return LinearMap(reads, torch.cat((torch.zeros(kept), out_bias / out_scale)))
+    rows = rows @ torch.block_diag(torch.eye(kept), directions)
+    rows = torch.cat((rows, torch.nn.functional.pad(weight * in_scale, (kept, 0))))
+    layer.weight.copy_(rows @ readout.weight)
+    layer.bias.copy_(rows @ readout.bias + torch.cat((torch.zeros(passing), bias)))
+    known = torch.block_diag(torch.eye(kept), reads) @ undo
+    learned = torch.nn.functional.pad(out_weight / out_scale, (0, 0, kept, 0))
+    constants = torch.cat((torch.zeros(kept), out_bias / out_scale + constant))
+    return LinearMap(torch.cat((known, learned), dim=1), constants)
+
+
+def _linear_part(inputs, outputs):
+    """What is linear in examples (E, I) -> (E, Y), by ridge regression: as few numbers as hold it, their directions
+    (R, I), how the outputs follow from them (Y, R), and a constant (Y,)."""
+    regression = RidgeRegression()
+    regression.add(inputs, outputs)
+    weight, constant = regression.solve()
+    left, sizes, directions = torch.linalg.svd(weight, full_matrices=False)
+    return directions, left * sizes, constant
 
 
 def _root_mean_square(examples):
@@ -71,19 +87,21 @@ def _random_layer(size, count, generator):
     return [((2 * torch.rand(shape, generator=generator) - 1) * largest).requires_grad_() for shape in shapes]
 
 
-def _fit(network, draw, importance, steps, bar):
-    """Adam (Kingma & Ba, 2015) on new examples in every step, at a rate that rises and then falls to nothing."""
+def _fit(network, inputs, outputs, importance, noise, generator, steps):
+    """Adam (Kingma & Ba, 2015) on random examples (E, I), (E, Y), at a rate that rises and then falls to nothing."""
     weight, bias, out_weight, out_bias = network
-    optimiser = torch.optim.Adam(network)
-    for step in range(steps):
-        inputs, outputs = draw()
-        prediction = torch.relu(inputs @ weight.T + bias) @ out_weight.T + out_bias
-        loss = ((prediction - outputs).square() * importance).sum(dim=1).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
-        optimiser.step()
-        bar.update()
+    optimiser = torch.optim.Adam(network, betas=BETAS)
+    with console.progress(steps, "steps") as bar:
+        for step in range(steps):
+            batch = torch.randint(len(inputs), (BATCH,), generator=generator)
+            noisy = inputs[batch] + noise * torch.randn(BATCH, inputs.shape[1], generator=generator)
+            prediction = torch.relu(noisy @ weight.T + bias) @ out_weight.T + out_bias
+            loss = ((prediction - outputs[batch]).square() * importance).sum(dim=1).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
+            optimiser.step()
+            bar.update()
 
 
 def _both_signs(size, count, generator):

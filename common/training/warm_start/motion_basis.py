@@ -9,7 +9,6 @@ Shapes: W windows, L frames of a window, D pose_dim, P components, K cosines, Z 
 
 import dataclasses
 
-from common.motion import quaternion
 from common.training.warm_start.ridge import RidgeRegression
 
 import numpy as np
@@ -19,6 +18,7 @@ COSINES = 16  # at most: the fastest is 7½ full swings in a window
 SPREAD = 0.3  # standard deviation of a code: tanh is close to straight there
 LARGEST = 0.97  # of a code
 RARE = 0.05  # of the mean variance: what is drawn for a coefficient that the recording hardly has
+BLOCK = 100  # windows at once, since windows take much memory
 
 
 @dataclasses.dataclass
@@ -35,7 +35,7 @@ class MotionBasis:
 
     def coefficients(self, windows):
         """(W, L, D) -> (W, K, P)."""
-        return self.cosines @ (_exclude((windows - self.mean) * self.weights, self.excluded) @ self.components)
+        return self.cosines @ _exclude((windows - self.mean) * self.weights, self.excluded) @ self.components
 
     def windows(self, coefficients):
         """(W, K, P) -> (W, L, D), the quaternions close to unit length."""
@@ -63,8 +63,9 @@ class MotionBasis:
         `codes_of` gives the codes of windows. The regression sees recorded windows (W, L, D) and as many drawn ones.
         """
         regression = RidgeRegression()
-        for examples in (windows, self.draw(len(windows), generator)):
-            regression.add(codes_of(examples), self.coefficients(examples).flatten(1))
+        for block in windows.split(BLOCK):
+            for examples in (block, self.draw(len(block), generator)):
+                regression.add(codes_of(examples), self.coefficients(examples).flatten(1))
         return regression.solve()
 
 
@@ -76,14 +77,15 @@ def fit(windows, means, weights, latent_dim, excluded=None):
     excluded = torch.zeros_like(weights) if excluded is None else excluded * weights
     excluded = excluded / excluded.norm().clamp_min(1e-6)
 
-    def deviations():  # one dancer at a time, since windows take much memory
+    def deviations():
         for of_dancer, mean in zip(windows, means, strict=True):
-            yield _exclude((of_dancer - mean) * weights, excluded)
+            for block in of_dancer.split(BLOCK):
+                yield _exclude((block - mean) * weights, excluded)
 
     window_count = sum(map(len, windows))
     components = _principal_components(deviations())
     cosines = cosine_basis(windows[0].shape[1])
-    squares = sum((cosines @ (of_dancer @ components)).square().sum(dim=0) for of_dancer in deviations())
+    squares = sum((cosines @ block @ components).square().sum(dim=0) for block in deviations())
     variances = (squares / window_count).clamp_min(1e-12)
     order = variances.flatten().argsort(descending=True)
     order = order[torch.arange(latent_dim) % len(order)]  # a long code of a short window has some of them twice
@@ -100,9 +102,8 @@ def cosine_basis(length):
 
 
 def _principal_components(deviations):
-    """Of poses in several windows (W, L, D) -> (D, P), the strongest first; those without variance are left out."""
-    frames = (block for windows in deviations for block in windows.flatten(0, 1).split(quaternion.BLOCK))
-    scatter = sum((block.T @ block).double() for block in frames)
+    """Of poses in blocks of windows (W, L, D) -> (D, P), the strongest first; those without variance are left out."""
+    scatter = sum((frames.T @ frames).double() for frames in (block.flatten(0, 1) for block in deviations))
     strengths, components = torch.linalg.eigh(scatter)
     varies = strengths > 1e-6 * strengths[-1]
     varies[-1] = True  # also where nothing moves

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 NOISE = 0.03  # standard deviation of the latent noise, a tenth of a code's
-READOUT_WINDOWS = 2000  # that an encoder's readout is fitted to
+READOUT_WINDOWS = 1000  # that an encoder's readout is fitted to
 BLOCK = 100  # windows at once
 SCALE_WINDOWS = 100  # that tell how large values are
 

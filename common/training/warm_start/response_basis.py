@@ -12,6 +12,7 @@ from common.training.warm_start import motion_basis
 
 import torch
 
+SQUARINGS = 6  # of the power iteration: the 64th power of a matrix
 NEGLIGIBLE = 1e-3  # of the largest deviation: a component that varies less is left out
 ROWS, COLUMNS = torch.triu_indices(4, 4)
 DOUBLED = torch.where(ROWS == COLUMNS, 1.0, 2**0.5)  # off the diagonal a symmetric matrix has each number twice
@@ -83,8 +84,19 @@ def _principal_components(coefficients, count):
 
 
 def largest_eigenvector(upper):
-    """Of symmetric matrices, by their upper triangles, (..., 10) -> (..., 4)."""
-    matrix = upper.new_zeros(*upper.shape[:-1], 4, 4)
-    matrix[..., ROWS, COLUMNS] = upper
-    matrix[..., COLUMNS, ROWS] = upper
-    return torch.linalg.eigh(matrix).eigenvectors[..., -1]
+    """Of symmetric matrices, by their upper triangles, (..., 10) -> (..., 4), by power iteration.
+
+    Squaring all matrices at once takes a quarter of the time of their eigendecompositions. Half the Frobenius norm on
+    the diagonal makes the largest eigenvalue the largest in size too.
+    """
+    numbers = upper.flatten(0, -2).T  # (10, N)
+    matrix = numbers.new_zeros(4, 4, numbers.shape[1])
+    matrix[ROWS, COLUMNS] = numbers
+    matrix[COLUMNS, ROWS] = numbers
+    size = matrix.square().sum((0, 1)).sqrt().clamp_min(1e-12)
+    matrix = matrix / size + torch.eye(4).unsqueeze(-1) / 2
+    for _ in range(SQUARINGS):
+        matrix = (matrix.unsqueeze(2) * matrix).sum(dim=1)
+    column = matrix.diagonal().argmax(dim=1)  # each column is the eigenvector, times one of its numbers
+    vector = matrix[:, column, torch.arange(len(column))]
+    return torch.nn.functional.normalize(vector, dim=0).T.unflatten(0, upper.shape[:-1])

@@ -44,7 +44,8 @@ class RidgeRegression:
         mean_in, mean_out = self.sums[0] / self.count, self.sums[1] / self.count
         covariance = self.sums[2] / self.count - torch.outer(mean_in, mean_in)
         product = self.sums[3] / self.count - torch.outer(mean_in, mean_out)
-        ridge = penalty * covariance.diagonal().mean().clamp_min(1e-12)
+        rounding = 1e-12 + 1e-6 * float(mean_in.square().mean())  # of inputs that do not vary
+        ridge = penalty * covariance.diagonal().mean().clamp_min(rounding)
         slope = _solve_positive(covariance, ridge, product)
         return LinearMap(slope.T.float(), (mean_out - mean_in @ slope).float())
 

@@ -13,6 +13,7 @@ import torch
 MOVEMENTS = 600  # windows at most that tell how a dancer moves, evenly spaced
 TURNED = 2  # augmented copies of each
 PAIRS = 600  # that tell what dancer 2 does when dancer 1 moves so
+BLOCK = 100  # windows at once, since windows take much memory
 
 
 def sample_movements(windows, dancer, generator):
@@ -44,14 +45,17 @@ def _sample(windows, dancer, starts, generator, heading):
     """Windows by their first frames (W,), each followed by augmented ones: turned, if `heading`, and mirrored."""
     augmentation = windows.augmentation
     turns, mirrors = (augmentation.turns and heading, augmentation.mirrors) if augmentation else (False, False)
-    windows_by_copy = [windows.gather(dancer, starts).cpu()]
-    for _ in range(TURNED if turns else int(mirrors)):
-        draws = torch.randn(len(starts), augment.Augmentation.DRAWS, generator=generator)
-        draws[:, 2:] = draws[:, 2:].abs()  # which leaves no window as it is
-        if not heading:
-            draws[:, 2] = -1
-        windows_by_copy.append(windows.gather(dancer, starts, draws.to(starts.device)).cpu())
-    return torch.stack(windows_by_copy, dim=1).flatten(0, 1)
+    copies = TURNED if turns else int(mirrors)
+    sampled = torch.empty(len(starts), 1 + copies, len(windows.frames), windows.poses[dancer].shape[1])
+    for part, block in zip(starts.split(BLOCK), sampled.split(BLOCK), strict=True):
+        block[:, 0] = windows.gather(dancer, part)
+        for copy in range(1, 1 + copies):
+            draws = torch.randn(len(part), augment.Augmentation.DRAWS, generator=generator)
+            draws[:, 2:] = draws[:, 2:].abs()  # which leaves no window as it is
+            if not heading:
+                draws[:, 2] = -1
+            block[:, copy] = windows.gather(dancer, part, draws.to(part.device))
+    return sampled.flatten(0, 1)
 
 
 def _evenly_spaced(starts, count):

@@ -13,8 +13,11 @@ import torch
 CODES = 300  # that the decoder's readout is fitted to
 HEADING = 0.3  # the number that a heading straight on is in the latent code
 INNER = 64  # numbers between the decoder's dense layer and its LSTM: coefficients of dancer 2's windows
-RESPONSES = 1000  # windows that the basis of these is fitted to
-TEACHING = 6  # times as many teach the decoder's dense layer
+MOVEMENTS = 32_000  # of dancer 1, with their responses: what the encoder's dense layer learns from
+NOISE = 0.3  # on these movements: what is learned goes smoothly on beyond them
+RESPONSES = 16_000  # of dancer 2, with their windows: what the decoder's dense layer learns from
+BASIS_WINDOWS = 1000  # of these windows: what their basis is fitted to
+BLOCK = 250  # windows at once, since windows take much memory
 
 
 @torch.no_grad()
@@ -97,7 +100,7 @@ def _set_translation_encoder(encoder, regression, windows, weights, generator):
     def heading_and_features(part):
         return torch.cat((HEADING * regression.frame.heading(part), regression.features(part)), dim=1)
 
-    def response(count):
+    def responses(count):
         features = regression.features.draw(count, generator)
         return features, torch.atanh(_latent(regression.codes(features)))
 
@@ -107,7 +110,9 @@ def _set_translation_encoder(encoder, regression, windows, weights, generator):
     *layers, last = encoder.dense_layers.values()
     readout = dense_layers.pass_on(layers, readout, generator)
     console.line("encoder: the last dense layer learns the response")
-    readout = dense_layers.learn(last, readout, 2, response, regression.basis.relative_variances, generator)
+    features, codes = _in_blocks(responses, MOVEMENTS)
+    importance = regression.basis.relative_variances
+    readout = dense_layers.learn(last, readout, 2, features, codes, importance, generator, noise=NOISE)
     networks.set_encoder_heads(encoder, readout)
 
 
@@ -115,25 +120,30 @@ def _set_translation_decoder(decoder, regression, weights, generator):
     """A decoder of heading and response. Its first dense layer learns coefficients of dancer 2's windows as seen from
     the heading, which are not linear in the code; LSTM cells that multiply turn these windows to where it is."""
     latent_dim = next(iter(decoder.dense_layers.values())).in_features
-    codes, relative = _responses(regression, generator)
+
+    def responses(count):
+        codes = _latent(regression.codes(regression.features.draw(count, generator)))
+        return codes, regression.basis.windows(codes / motion_basis.SPREAD)
+
+    def coefficients_of_responses(count):
+        codes, relative = responses(count)
+        return codes, basis.codes(relative)
+
+    _, relative = _in_blocks(responses, BASIS_WINDOWS)
     basis = motion_basis.fit([relative], [relative.mean((0, 1))], weights, INNER)
     synthesis = basis.decoding(basis.codes, relative, generator)
-    parts = [(codes, basis.codes(part)) for codes, part in (_responses(regression, generator) for _ in range(TEACHING))]
-    codes, coefficients = (torch.cat(column) for column in zip(*parts, strict=True))
+    del relative
+    codes, coefficients = _in_blocks(coefficients_of_responses, RESPONSES)
     codes = codes[:, : max(0, latent_dim - 2)]
     heading_count = min(2, latent_dim)
     headings = torch.tanh(HEADING * regression.draw_headings(CODES, generator))[:, :heading_count]
     latent = torch.cat((headings, samples.pick(codes, CODES, generator)), dim=1)
 
-    def coefficients_of(count):
-        chosen = torch.randint(len(codes), (count,), generator=generator)
-        return codes[chosen], coefficients[chosen]
-
     console.line("decoder: the first dense layer learns dancer 2's windows")
     first, *layers = decoder.dense_layers.values()
     readout = LinearMap(torch.eye(latent_dim), torch.zeros(latent_dim))
     importance = basis.relative_variances()
-    readout = dense_layers.learn(first, readout, heading_count, coefficients_of, importance, generator)
+    readout = dense_layers.learn(first, readout, heading_count, codes, coefficients, importance, generator, linear=True)
     readout = dense_layers.pass_on(layers, readout, generator)
 
     console.line("decoder: LSTM cells as oscillators, and as products with the heading; a readout of poses")
@@ -160,10 +170,10 @@ def _recorded_and_random(windows, dancers, basis, generator):
     return draw_windows
 
 
-def _responses(regression, generator):
-    """Latent codes of responses (W, Z), and dancer 2's windows for them as seen from the heading (W, L, D)."""
-    codes = _latent(regression.codes(regression.features.draw(RESPONSES, generator)))
-    return codes, regression.basis.windows(codes / motion_basis.SPREAD)
+def _in_blocks(examples, count):
+    """Tensors of `count` examples, which a function gives block by block: (count) -> tensors."""
+    blocks = [examples(len(block)) for block in torch.arange(count).split(BLOCK)]
+    return [torch.cat(tensors) for tensors in zip(*blocks, strict=True)]
 
 
 def _latent(codes):
