@@ -204,7 +204,7 @@ def test_several_pairs_ranges_and_dancers_of_different_skeletons(tiny, duet, mon
     (duet / "other.bvh").write_text(text.replace("LeftLeg", "L_Leg").replace("OFFSET 0 25 0", "OFFSET 0 35 0"))
     pairs = [["one.bvh", "two.bvh"], ["one.bvh", "two.bvh"]]
     ranges = [[[0, 40], [50, -1]], [[20, 90]]]
-    several = tiny | {"mocap_files": pairs, "mocap_valid_frame_ranges": ranges, "export_seq_index": 1}
+    several = tiny | {"mocap_files": pairs, "mocap_valid_frame_ranges": ranges, "export_seq_index": 1, "epochs": 1}
     for name in SCRIPTS:
         assert run_here(name, several, monkeypatch) == 0
     different = tiny | {"mocap_files": [["one.bvh", "other.bvh"]]}
