@@ -13,6 +13,7 @@ import torch
 CODES = 300  # that the decoder's readout is fitted to
 HEADING = 0.3  # the number that a heading straight on is in the latent code
 INNER = 64  # numbers between the decoder's dense layer and its LSTM: coefficients of dancer 2's windows
+FEATURE_WINDOWS = 1000  # that the readout of dancer 1's heading and features is fitted to: both are linear in poses
 MOVEMENTS = 32_000  # of dancer 1, with their responses: what the encoder's dense layer learns from
 NOISE = 0.3  # on these movements: what is learned goes smoothly on beyond them
 RESPONSES = 16_000  # of dancer 2, with their windows: what the decoder's dense layer learns from
@@ -106,7 +107,7 @@ def _set_translation_encoder(encoder, regression, windows, weights, generator):
 
     console.line("encoder: LSTM cells as filters, a readout of dancer 1's heading and movement")
     networks.set_encoder_lstm(encoder, basis, draw_windows(networks.SCALE_WINDOWS))
-    readout = networks.fit_encoder_readout(encoder, heading_and_features, draw_windows)
+    readout = networks.fit_encoder_readout(encoder, heading_and_features, draw_windows, FEATURE_WINDOWS)
     *layers, last = encoder.dense_layers.values()
     readout = dense_layers.pass_on(layers, readout, generator)
     console.line("encoder: the last dense layer learns the response")
