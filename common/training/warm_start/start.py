@@ -4,7 +4,7 @@ Shapes: W windows, L frames of a window, D pose_dim, Z latent, N numbers.
 """
 
 from common.motion import kinematics
-from common.runtime import console
+from common.runtime import console, devices
 from common.training.warm_start import dense_layers, lstm_filters, motion_basis, networks, response_regression, samples
 from common.training.warm_start.ridge import LinearMap
 
@@ -22,6 +22,7 @@ BLOCK = 250  # windows at once, since windows take much memory
 
 
 @torch.no_grad()
+@devices.one_thread()
 def deepfake(nets, windows, generator):
     """Set the "encoder" of both dancers, "decoder1" and "decoder2", by a dataset.windows.Windows and a generator.
 
@@ -71,6 +72,7 @@ def _means_of_one_heading(recorded, skeleton):
 
 
 @torch.no_grad()
+@devices.one_thread()
 def translation(nets, windows, generator):
     """Set the "encoder" of dancer 1 and the "decoder" of dancer 2, by a dataset.windows.Windows and a random generator.
 
