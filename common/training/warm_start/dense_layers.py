@@ -6,7 +6,7 @@ Y numbers that it learns.
 
 import math
 
-from common.runtime import console, devices
+from common.runtime import console
 from common.training.warm_start.motion_basis import SPREAD
 from common.training.warm_start.ridge import LinearMap, RidgeRegression
 
@@ -52,7 +52,7 @@ def learn(layer, readout, kept, inputs, outputs, importance, generator, linear=F
         *_random_layer(layer.out_features - passing, inputs.shape[1], generator),
         *_random_layer(outputs.shape[1], layer.out_features - passing, generator),
     ]
-    with torch.enable_grad(), devices.one_thread():
+    with torch.enable_grad():
         _fit(network, inputs * in_scale, rest * out_scale, importance, noise, generator, steps)
     weight, bias, out_weight, out_bias = (parameter.detach() for parameter in network)
 

@@ -35,7 +35,8 @@ class MotionBasis:
 
     def coefficients(self, windows):
         """(W, L, D) -> (W, K, P)."""
-        return self.cosines @ _exclude((windows - self.mean) * self.weights, self.excluded) @ self.components
+        over_time = _over_time(windows - self.mean, self.weights, self.cosines, self.excluded)
+        return over_time @ self.components
 
     def windows(self, coefficients):
         """(W, K, P) -> (W, L, D), the quaternions close to unit length."""
@@ -79,13 +80,13 @@ def fit(windows, means, weights, latent_dim, excluded=None):
 
     def deviations():
         for of_dancer, mean in zip(windows, means, strict=True):
-            for block in of_dancer.split(BLOCK):
-                yield _exclude((block - mean) * weights, excluded)
+            yield from (block - mean for block in of_dancer.split(BLOCK))
 
     window_count = sum(map(len, windows))
-    components = _principal_components(deviations())
+    components = _principal_components(_exclude(block * weights, excluded) for block in deviations())
     cosines = cosine_basis(windows[0].shape[1])
-    squares = sum((cosines @ block @ components).square().sum(dim=0) for block in deviations())
+    over_time = (_over_time(block, weights, cosines, excluded) for block in deviations())
+    squares = sum((block @ components).square().sum(dim=0) for block in over_time)
     variances = (squares / window_count).clamp_min(1e-12)
     order = variances.flatten().argsort(descending=True)
     order = order[torch.arange(latent_dim) % len(order)]  # a long code of a short window has some of them twice
@@ -108,6 +109,14 @@ def _principal_components(deviations):
     varies = strengths > 1e-6 * strengths[-1]
     varies[-1] = True  # also where nothing moves
     return components[:, varies].flip(1).float()
+
+
+def _over_time(deviations, weights, cosines, excluded):
+    """Cosine coefficients of weighted windows without what is excluded, (W, L, D) -> (W, K, D). A window's mean is in
+    the first cosine alone."""
+    over_time = (cosines @ deviations) * weights
+    over_time[:, 0] -= (over_time[:, 0] @ excluded).unsqueeze(-1) * excluded
+    return over_time
 
 
 def _exclude(deviations, direction):

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 NOISE = 0.03  # standard deviation of the latent noise, a tenth of a code's
-READOUT_WINDOWS = 1000  # that an encoder's readout is fitted to
+READOUT_WINDOWS = 2000  # that an encoder's readout is fitted to
 BLOCK = 100  # windows at once
 SCALE_WINDOWS = 100  # that tell how large values are
 
@@ -69,13 +69,13 @@ def set_encoder_lstm(encoder, basis, examples):
     lstm_filters.set_layers(rnn, first, examples, second)
 
 
-def fit_encoder_readout(encoder, numbers_of, draw_windows):
+def fit_encoder_readout(encoder, numbers_of, draw_windows, window_count=READOUT_WINDOWS):
     """The LinearMap from the outputs of an encoder's LSTM to N numbers: `numbers_of` gives them of windows
-    (W, L, D) -> (W, N). It is fitted to windows that `draw_windows` gives, (count) -> (count, L, D)."""
+    (W, L, D) -> (W, N). It is fitted to `window_count` windows that `draw_windows` gives, (count) -> (count, L, D)."""
     (rnn,) = encoder.rnn_layers.values()
     regression = RidgeRegression()
-    with console.progress(READOUT_WINDOWS // BLOCK, "parts") as bar:
-        for _ in range(READOUT_WINDOWS // BLOCK):
+    with console.progress(window_count // BLOCK, "parts") as bar:
+        for _ in range(window_count // BLOCK):
             block = draw_windows(BLOCK)
             regression.add(fast_lstm.last_frame(rnn, block), numbers_of(block))
             bar.update()

@@ -50,14 +50,14 @@ class ResponseBasis:
         until then the turning joint has its rotation in the room."""
         body = self.frame.target
         coefficients = self.mean + (codes * self.deviations) @ self.components
-        frames = self.cosines.T @ coefficients.unflatten(1, (len(self.cosines), -1)) / self.weights
+        frames = self.cosines.T @ (coefficients.unflatten(1, (len(self.cosines), -1)) / self.weights)
         turning = largest_eigenvector(frames[..., :10] / DOUBLED)  # (W, L, 4)
         turning = turning * quaternion.continuous_signs(turning.transpose(0, 1)).T.unsqueeze(-1)
         opposite = (turning * self.mean_turning).sum((1, 2), keepdim=True) < 0
-        windows = turning.new_zeros(*frames.shape[:2], len(body.weights), 4)
-        windows[:, :, body.others] = quaternion.normalise(frames[..., 10:].unflatten(-1, (-1, 4)))
-        windows[:, :, body.joint] = torch.where(opposite, -turning, turning)
-        return windows.flatten(2)
+        turning = torch.where(opposite, -turning, turning)
+        others = quaternion.normalise(frames[..., 10:].unflatten(-1, (-1, 4)))  # all joints but one, in file order
+        before, after = others[:, :, : body.joint], others[:, :, body.joint : len(body.weights) - 1]
+        return torch.cat((before, turning.unsqueeze(2), after), dim=2).flatten(2)
 
     def _coefficients(self, target_windows, heading):
         """Cosine coefficients of the weighted numbers of a response, (W, L, D), (W, 2) -> (W, K·(10 + 4·(J - 1)))."""

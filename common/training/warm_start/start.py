@@ -4,7 +4,7 @@ Shapes: W windows, L frames of a window, D pose_dim, Z latent, N numbers.
 """
 
 from common.motion import kinematics
-from common.runtime import console
+from common.runtime import console, devices
 from common.training.warm_start import dense_layers, lstm_filters, motion_basis, networks, response_regression, samples
 from common.training.warm_start.ridge import LinearMap
 
@@ -13,6 +13,7 @@ import torch
 CODES = 300  # that the decoder's readout is fitted to
 HEADING = 0.3  # the number that a heading straight on is in the latent code
 INNER = 64  # numbers between the decoder's dense layer and its LSTM: coefficients of dancer 2's windows
+FEATURE_WINDOWS = 1000  # that the readout of dancer 1's heading and features is fitted to: both are linear in poses
 MOVEMENTS = 32_000  # of dancer 1, with their responses: what the encoder's dense layer learns from
 NOISE = 0.3  # on these movements: what is learned goes smoothly on beyond them
 RESPONSES = 16_000  # of dancer 2, with their windows: what the decoder's dense layer learns from
@@ -21,6 +22,7 @@ BLOCK = 250  # windows at once, since windows take much memory
 
 
 @torch.no_grad()
+@devices.one_thread()
 def deepfake(nets, windows, generator):
     """Set the "encoder" of both dancers, "decoder1" and "decoder2", by a dataset.windows.Windows and a generator.
 
@@ -70,6 +72,7 @@ def _means_of_one_heading(recorded, skeleton):
 
 
 @torch.no_grad()
+@devices.one_thread()
 def translation(nets, windows, generator):
     """Set the "encoder" of dancer 1 and the "decoder" of dancer 2, by a dataset.windows.Windows and a random generator.
 
@@ -106,7 +109,7 @@ def _set_translation_encoder(encoder, regression, windows, weights, generator):
 
     console.line("encoder: LSTM cells as filters, a readout of dancer 1's heading and movement")
     networks.set_encoder_lstm(encoder, basis, draw_windows(networks.SCALE_WINDOWS))
-    readout = networks.fit_encoder_readout(encoder, heading_and_features, draw_windows)
+    readout = networks.fit_encoder_readout(encoder, heading_and_features, draw_windows, FEATURE_WINDOWS)
     *layers, last = encoder.dense_layers.values()
     readout = dense_layers.pass_on(layers, readout, generator)
     console.line("encoder: the last dense layer learns the response")
