@@ -5,6 +5,7 @@ This file also runs on Python 3.6, so that an old Python gets as far as the mess
 
 import contextlib
 import importlib.util
+import os
 import sys
 
 _IMPORT_NAMES = {"pillow": "PIL"}  # where it is not the name in requirements.txt
@@ -62,3 +63,7 @@ def _check():
 
 
 _check()
+# How long a thread of PyTorch on Linux (of libgomp, which reads this when it is loaded) spins before it sleeps. With
+# libgomp's own value, threads take the processor from each other where other programs use it: a step takes 1.4 times
+# as long.
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")

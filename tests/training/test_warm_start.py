@@ -202,6 +202,32 @@ class GRUEncoder(torch.nn.Module):
         self.fc_mu = self.fc_std = torch.nn.Linear(8, 8)
 
 
+def test_the_dense_layers_learn_as_adam_does():
+    """The gradients and the steps that are written down, against torch's."""
+    draw = torch.Generator().manual_seed(3)
+    inputs, outputs = torch.randn(500, 6, generator=draw), torch.randn(500, 4, generator=draw)
+    importance = torch.rand(4, generator=draw)
+    shapes = (10, 6), (10,), (4, 10), (4,)
+    network = [torch.randn(shape, generator=draw) for shape in shapes]
+    copies = [parameter.clone().requires_grad_() for parameter in network]
+    steps, noise, again = 60, 0.3, torch.Generator().set_state(draw.get_state())
+    dense_layers._fit(network, inputs, outputs, importance, noise, draw, steps)
+
+    optimiser = torch.optim.Adam(copies, betas=dense_layers.BETAS, eps=dense_layers.EPSILON)
+    for step in range(steps):
+        batch = torch.randint(len(inputs), (dense_layers.BATCH,), generator=again)
+        x = inputs[batch] + noise * torch.randn(dense_layers.BATCH, 6, generator=again)
+        prediction = torch.relu(x @ copies[0].T + copies[1]) @ copies[2].T + copies[3]
+        loss = ((prediction - outputs[batch]).square() * importance).sum(dim=1).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        rising = min(1, (step + 1) / dense_layers.WARM_UP)
+        optimiser.param_groups[0]["lr"] = dense_layers.RATE * rising * (1 - step / steps)
+        optimiser.step()
+    for parameter, expected in zip(network, copies, strict=True):
+        torch.testing.assert_close(parameter, expected.detach(), atol=1e-4, rtol=1e-4)
+
+
 def without_dense_layers(nets):
     nets["encoder"].dense_layers.clear()
 

@@ -17,7 +17,7 @@ from common.mocap.fbx.joints import AXES, JointSetup, up_axis_name
 from common.mocap.fbx.parse import read_scene, transfer_damage
 from common.mocap.fbx.timing import choose_stack, frame_clock
 from common.mocap.take import Mocap, Skeleton
-from common.runtime import console
+from common.runtime import console, devices
 from common.runtime.errors import InputError
 
 import numpy as np
@@ -40,7 +40,7 @@ def load_fbx(path, skeleton=None, take=None, fps=None):
     own. A quaternion has the sign that the file's Euler angles give. Raises InputError, with the file's name, for what
     is no whole FBX or holds no body.
     """
-    with _naming(path), _one_thread():
+    with _naming(path), devices.one_thread():
         scene = read_scene(path)
         body = _choose_body(path, scene, skeleton)
         return _to_mocap(path, scene, body, take, fps)
@@ -79,17 +79,6 @@ def _refuse_transfer_damage(path):
             f"{path}: was damaged in transfer, as a binary file is that was copied as text: {damage}. Get it again as "
             f"binary (FTP: binary mode; Git: `*.fbx binary` in .gitattributes)."
         ) from None
-
-
-@contextlib.contextmanager
-def _one_thread():
-    """Many small steps: for torch, waiting for its other threads would cost far more than they bring."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(count)
 
 
 def _choose_body(path, scene, skeleton):

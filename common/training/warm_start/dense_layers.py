@@ -6,7 +6,7 @@ Y numbers that it learns.
 
 import math
 
-from common.runtime import console
+from common.runtime import console, devices
 from common.training.warm_start.motion_basis import SPREAD
 from common.training.warm_start.ridge import LinearMap, RidgeRegression
 
@@ -17,7 +17,8 @@ BATCH = 256  # examples of a step
 STEPS = 800
 RATE = 0.02  # of Adam, which falls to nothing
 BETAS = 0.9, 0.99  # of Adam: a shorter memory of squared gradients than usual, since there are few steps
-WARM_UP = 50  # steps until then
+EPSILON = 1e-8  # of Adam
+WARM_UP = 50  # steps in which the rate rises
 
 
 def pass_on(layers, readout, generator):
@@ -52,9 +53,8 @@ def learn(layer, readout, kept, inputs, outputs, importance, generator, linear=F
         *_random_layer(layer.out_features - passing, inputs.shape[1], generator),
         *_random_layer(outputs.shape[1], layer.out_features - passing, generator),
     ]
-    with torch.enable_grad():
-        _fit(network, inputs * in_scale, rest * out_scale, importance, noise, generator, steps)
-    weight, bias, out_weight, out_bias = (parameter.detach() for parameter in network)
+    _fit(network, inputs * in_scale, rest * out_scale, importance, noise, generator, steps)
+    weight, bias, out_weight, out_bias = network
 
     rows = rows @ torch.block_diag(torch.eye(kept), directions)
     rows = torch.cat((rows, torch.nn.functional.pad(weight * in_scale, (kept, 0))))
@@ -84,23 +84,32 @@ def _random_layer(size, count, generator):
     """Weight (size, count) and bias (size,) as torch begins with: uniform, of variance 1 / (3·count)."""
     largest = 1 / math.sqrt(max(count, 1))
     shapes = (size, count), (size,)
-    return [((2 * torch.rand(shape, generator=generator) - 1) * largest).requires_grad_() for shape in shapes]
+    return [(2 * torch.rand(shape, generator=generator) - 1) * largest for shape in shapes]
 
 
+@devices.one_thread()
 def _fit(network, inputs, outputs, importance, noise, generator, steps):
-    """Adam (Kingma & Ba, 2015) on random examples (E, I), (E, Y), at a rate that rises and then falls to nothing."""
+    """Adam (Kingma & Ba, 2015) on random examples (E, I), (E, Y), at a rate that rises and then falls to nothing.
+
+    Gradients are written down: with layers this small, automatic differentiation takes longer than the products.
+    """
     weight, bias, out_weight, out_bias = network
-    optimiser = torch.optim.Adam(network, betas=BETAS)
+    means, squares = ([torch.zeros_like(parameter) for parameter in network] for _ in range(2))
     with console.progress(steps, "steps") as bar:
-        for step in range(steps):
+        for step in range(1, steps + 1):
             batch = torch.randint(len(inputs), (BATCH,), generator=generator)
             noisy = inputs[batch] + noise * torch.randn(BATCH, inputs.shape[1], generator=generator)
-            prediction = torch.relu(noisy @ weight.T + bias) @ out_weight.T + out_bias
-            loss = ((prediction - outputs[batch]).square() * importance).sum(dim=1).mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
-            optimiser.step()
+            hidden = torch.addmm(bias, noisy, weight.T).relu_()
+            errors = torch.addmm(out_bias, hidden, out_weight.T) - outputs[batch]
+            errors *= importance * (2 / BATCH)
+            back = (errors @ out_weight).mul_(hidden > 0)
+            gradients = (back.T @ noisy, back.sum(dim=0), errors.T @ hidden, errors.sum(dim=0))
+            rate = RATE * min(1, step / WARM_UP) * (1 - (step - 1) / steps) / (1 - BETAS[0] ** step)
+            for parameter, gradient, mean, square in zip(network, gradients, means, squares, strict=True):
+                mean.lerp_(gradient, 1 - BETAS[0])
+                square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+                size = square.sqrt().mul_((1 - BETAS[1] ** step) ** -0.5).add_(EPSILON)
+                parameter.addcdiv_(mean, size, value=-rate)
             bar.update()
 
 

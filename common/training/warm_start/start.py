@@ -22,7 +22,6 @@ BLOCK = 250  # windows at once, since windows take much memory
 
 
 @torch.no_grad()
-@devices.one_thread()
 def deepfake(nets, windows, generator):
     """Set the "encoder" of both dancers, "decoder1" and "decoder2", by a dataset.windows.Windows and a generator.
 
@@ -72,7 +71,6 @@ def _means_of_one_heading(recorded, skeleton):
 
 
 @torch.no_grad()
-@devices.one_thread()
 def translation(nets, windows, generator):
     """Set the "encoder" of dancer 1 and the "decoder" of dancer 2, by a dataset.windows.Windows and a random generator.
 
@@ -173,6 +171,7 @@ def _recorded_and_random(windows, dancers, basis, generator):
     return draw_windows
 
 
+@devices.one_thread()
 def _in_blocks(examples, count):
     """Tensors of `count` examples, which a function gives block by block: (count) -> tensors."""
     blocks = [examples(len(block)) for block in torch.arange(count).split(BLOCK)]
