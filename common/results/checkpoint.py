@@ -81,9 +81,10 @@ def _compare(before, now):
 
 
 def _on_cpu(state):
-    """A copy of nested state, its tensors on the CPU."""
+    """Nested state with its tensors on the CPU, copied only where torch would save more than the tensor itself."""
     if isinstance(state, torch.Tensor):
-        return state.detach().cpu().clone()
+        state = state.detach().cpu()
+        return state if state.untyped_storage().nbytes() == state.nbytes else state.clone()
     return {key: _on_cpu(value) for key, value in state.items()} if isinstance(state, dict) else state
 
 

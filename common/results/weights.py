@@ -10,6 +10,8 @@ from common.runtime.files import whole_file
 
 import torch
 
+BUFFER = 1 << 20  # bytes
+
 
 def save_weights(nets, folder, epoch, best=None, keep=False):
     """Write each net's parameters as <name>_weights_epoch_<epoch>, or keep the files of that name that are there; and
@@ -49,13 +51,29 @@ def load_weights(models, files):
 def write(content, path):
     """Write what `read` reads. Raises OSError.
 
-    It is put together in memory: on a full disk torch would raise a RuntimeError, and it would put a file's name
-    inside the file.
+    torch gets an open file instead of a path, whose name it would put inside the file, and writes it tensor by tensor.
     """
-    with whole_file(path) as partial:
-        whole = io.BytesIO()
-        torch.save(content, whole)
-        partial.write_bytes(whole.getbuffer())
+    with whole_file(path) as partial, _WatchedFile(partial, "wb") as raw, io.BufferedWriter(raw, BUFFER) as file:
+        try:
+            torch.save(content, file)
+            file.flush()
+        except RuntimeError:  # what torch makes of a full disk
+            if raw.error is None:
+                raise
+            raise raw.error from None
+
+
+class _WatchedFile(io.FileIO):
+    """A file that keeps the OSError that writing to it has raised."""
+
+    error = None
+
+    def write(self, data):
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def read(path):
