@@ -47,12 +47,15 @@ class Optimiser:
         sums = 0.0
         with devices.memory_watched(self.parameters[0].device):
             for batch_losses in losses:
-                loss = batch_losses["total"]
-                gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-                sizes = [loss.detach() * 0 if g is None else g.abs().sum() for g in gradients]
-                sums = sums + torch.stack([loss.detach(), *sizes])
+                sums = sums + self._sizes(batch_losses["total"])
         loss, *sizes = parallel.add_up(sums).tolist()  # the same in all processes
         self.factors = [min(LARGEST_RATE, LOSS_SHARE * loss / max(size, 1e-30)) for size in sizes]
+
+    def _sizes(self, loss):
+        """A loss, and the sum of the absolute gradients of each parameter tensor, (1 + P,)."""
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        sizes = [loss.detach() * 0 if gradient is None else gradient.abs().sum() for gradient in gradients]
+        return torch.stack([loss.detach(), *sizes])
 
     def state(self):
         """All that `load_state` needs to go on, as plain values and tensors."""
