@@ -9,6 +9,7 @@ import math
 import re
 
 from common.mocap.bvh.channels import POSITIONS, end_site_name
+from common.mocap.euler import euler_degrees
 from common.motion import axes, kinematics, quaternion
 from common.runtime import files
 
@@ -27,7 +28,8 @@ def save_bvh(mocap, path, signed=False):
     that turns about an axis it has no channel for gets that channel. A take from another format gets the usual
     channels, and End Sites where they were before it went through that format.
     """
-    angles = _euler_degrees(mocap, quaternion.signed_euler if signed else quaternion.to_euler)
+    to_euler = quaternion.signed_euler if signed else quaternion.to_euler
+    angles = euler_degrees(mocap.rot_local, mocap.skeleton.rot_orders, to_euler)
     if mocap.skeleton.channels is None:
         mocap = dataclasses.replace(mocap, skeleton=_as_bvh(mocap.skeleton, angles))
     skeleton = mocap.skeleton
@@ -37,16 +39,6 @@ def save_bvh(mocap, path, signed=False):
     lines += ["MOTION", f"Frames: {mocap.frame_count}", f"Frame Time: {frame_time}"]
     lines += _motion_lines(mocap, channels, angles)
     files.write_text(path, "\n".join(lines) + "\n")
-
-
-def _euler_degrees(mocap, to_euler):
-    """(T, J, 3), in each joint's own rotation order."""
-    orders = mocap.skeleton.rot_orders
-    angles = mocap.rot_local.new_empty(*mocap.rot_local.shape[:2], 3)
-    for order in sorted(set(orders)):
-        joints = [joint for joint, name in enumerate(orders) if name == order]
-        angles[:, joints] = torch.rad2deg(to_euler(mocap.rot_local[:, joints], order))
-    return angles
 
 
 def _as_bvh(skeleton, angles):
@@ -120,7 +112,7 @@ def _motion_lines(mocap, channels, angles):
     # six decimals for a body of 1 unit or more, more for one measured in a larger unit
     height = max(float(axes.extent(kinematics.rest_pose(skeleton).flatten())) / mocap.unit_cm, 1e-6)
     row = " ".join([f"%.{6 + max(0, math.ceil(-math.log10(height)))}f"] * values.shape[1])
-    return [row % tuple(frame) for frame in values.tolist()]
+    return [row % tuple(frame.tolist()) for frame in values]
 
 
 def _plain(value):

@@ -5,6 +5,7 @@ Shapes: T frames, J joints.
 
 import re
 
+from common.mocap.euler import euler_degrees
 from common.mocap.fbx.joints import AXES, default_setup, up_axis_name
 from common.motion import quaternion
 
@@ -52,12 +53,9 @@ def file_angles(mocap, to_euler=quaternion.to_euler):
         rot_file = quaternion.mul(quaternion.inv(extra_rotations(setup.pre_rotation)), rot_file)
     if setup.post_rotation.any():
         rot_file = quaternion.mul(rot_file, extra_rotations(setup.post_rotation))
-    angles = rot_file.new_empty(*rot_file.shape[:2], 3)
-    for order in sorted(set(rot_orders)):
-        joints = [joint for joint, name in enumerate(rot_orders) if name == order]
-        in_order = torch.rad2deg(to_euler(rot_file[:, joints], order))
-        angles[:, joints] = in_order[..., [order.index(axis) for axis in "XYZ"]]
-    return angles.numpy()
+    angles = euler_degrees(rot_file, rot_orders, to_euler)
+    columns = torch.tensor([[order.index(axis) for axis in "XYZ"] for order in rot_orders])  # (J, 3)
+    return angles.gather(-1, columns.expand_as(angles)).numpy()
 
 
 def rest_angles_of(mocap):
