@@ -1,4 +1,4 @@
-"""Feet: which joints they are, how high they stand, and when they slide (foot skate).
+"""Feet: which joints they are, how high they stand in foot contact, and when they slide in it (foot skate).
 
 Shapes: T frames, J joints. Positions are in cm.
 """

@@ -132,7 +132,7 @@ def training_steps(takes, options):
     half = devices.has_bfloat16(torch.device(options.device))
     for name in SCRIPTS:
         kinds = [("plain", "float32"), ("ours", "float32")] + [("ours", "bfloat16")] * half
-        workers = [Worker(way, name, precision, options.device, "16", *takes) for way, precision in kinds]
+        workers = [Worker(recipe, name, precision, options.device, "16", *takes) for recipe, precision in kinds]
         take_turns(workers, options.rounds)
         plain, ours = (worker.median() for worker in workers[:2])
         cells = [f"{worker.median():.0f} ({min(worker.times):.0f})" for worker in workers]

@@ -29,11 +29,11 @@ import torch
 
 
 def main():
-    way, name, precision, where, batch_size, *files = sys.argv[1:]
+    recipe, name, precision, where, batch_size, *files = sys.argv[1:]
     script = load_script(name)
-    device = torch.device(where) if way == "plain" else devices.pick_device(where)
+    device = torch.device(where) if recipe == "plain" else devices.pick_device(where)
     pairs, ranges = load_pairs(Path(), [files], [[[10, -1]]], 1.0, None, None)
-    make = plain_steps if way == "plain" else our_steps
+    make = plain_steps if recipe == "plain" else our_steps
     steps = make(script, name, Duet(pairs, ranges, 0.2), device, int(batch_size), precision)
     for line in sys.stdin:
         times = []

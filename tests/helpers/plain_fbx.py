@@ -21,8 +21,8 @@ class Node:
         return [child for child in self.children if child.name == name]
 
     def one(self, name):
-        (found,) = self.all(name)
-        return found
+        (node,) = self.all(name)
+        return node
 
     def properties(self):
         """Name -> values of the Properties70."""

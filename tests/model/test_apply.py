@@ -78,8 +78,8 @@ def test_dancer_2_stands_to_the_side_that_the_bearing_says(bundled):
     ahead = facing.headings(world, front, "Y").numpy()
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     left = np.cross([0, 1, 0], ahead)
-    for way, bearing, words in ((ahead, 0, "straight ahead"), (left, math.pi / 2, "90° to the left")):
-        beside = dataclasses.replace(first, root_pos=first.root_pos + 120 * torch.from_numpy(way))
+    for direction, bearing, words in ((ahead, 0, "straight ahead"), (left, math.pi / 2, "90° to the left")):
+        beside = dataclasses.replace(first, root_pos=first.root_pos + 120 * torch.from_numpy(direction))
         place = partner_path.mean_place([(first, beside)], bundled.ranges)
         assert (place.distance, place.bearing) == pytest.approx((120, bearing), abs=1e-3)
         assert str(place) == f"120 cm away, {words}"
@@ -94,16 +94,17 @@ def test_a_translation_goes_beside_the_new_path_on_the_floor(bundled, angle):
     assert clip.fps == take.fps
     place = partner_path.mean_place(bundled.pairs, bundled.ranges)
     hips = [kinematics.hips(part.skeleton) for part in (take, clip)]
-    way = positions(clip)[:, hips[1]] - positions(take)[:, hips[0]]
-    np.testing.assert_allclose(np.linalg.norm(way[:, [0, 2]], axis=1), place.distance, rtol=1e-6)
-    assert np.ptp(way[:, [0, 2]], axis=0).max() < 1e-6
+    distances = positions(clip)[:, hips[1]] - positions(take)[:, hips[0]]
+    np.testing.assert_allclose(np.linalg.norm(distances[:, [0, 2]], axis=1), place.distance, rtol=1e-6)
+    assert np.ptp(distances[:, [0, 2]], axis=0).max() < 1e-6
     lowest = positions(clip)[..., 1].min(axis=1)
     floor = np.quantile(positions(take)[..., 1].min(axis=1), 0.05) + place.rise
     np.testing.assert_allclose(lowest, floor, atol=1e-6)
     still = apply.convert_solo(conversion(bundled), frames(bundled.pairs[0][0], 100, 500), bundled, LENGTH)
     before = (positions(still)[0, hips[1]] - positions(frames(bundled.pairs[0][0], 100, 500))[0, hips[0]])[None]
     turn = quaternion.from_euler(torch.tensor([angle], dtype=torch.float64), "Y")
-    np.testing.assert_allclose(way[:1, [0, 2]], quaternion.rotate(turn, torch.tensor(before))[:, [0, 2]], atol=1e-6)
+    expected = quaternion.rotate(turn, torch.tensor(before))
+    np.testing.assert_allclose(distances[:1, [0, 2]], expected[:, [0, 2]], atol=1e-6)
 
 
 def test_feet_are_locked_where_they_shall(bundled):
@@ -123,10 +124,10 @@ def test_a_deepfake_follows_its_source_scaled_by_hip_height(bundled):
 
 def test_the_movement_is_that_of_the_trained_conversion(bundled):
     """A stretch of the recording itself gives what its clip gives."""
-    way = conversion(bundled)
+    translation = conversion(bundled)
     take = frames(bundled.pairs[0][0], 0, 300)
-    clip = apply.convert_solo(way, take, bundled, LENGTH)
-    np.testing.assert_array_equal(clip.rot_local, generate.convert(way, take, LENGTH))
+    clip = apply.convert_solo(translation, take, bundled, LENGTH)
+    np.testing.assert_array_equal(clip.rot_local, generate.convert(translation, take, LENGTH))
 
 
 def test_a_body_without_feet_and_a_root_at_rest(tmp_path):
@@ -143,13 +144,13 @@ def test_a_body_without_feet_and_a_root_at_rest(tmp_path):
 
 def test_memory_grows_with_the_frames_and_not_with_the_windows(bundled):
     """Of 7200 frames, no more than one batch of windows passes a model, or is kept, at once."""
-    way, take = conversion(bundled), frames(bundled.pairs[0][0], 0, 900)
+    translation, take = conversion(bundled), frames(bundled.pairs[0][0], 0, 900)
     poses = take.rot_local.repeat(8, 1, 1).float().flatten(1)
-    seen = {net: [] for net in (way.encoder, way.decoder)}
+    seen = {net: [] for net in (translation.encoder, translation.decoder)}
     for net, sizes in seen.items():
         net.register_forward_hook(lambda net, inputs, output, sizes=sizes: sizes.append(len(inputs[0])))
-    codes = generate.encode(way.encoder, poses, LENGTH)
-    motion = generate.decode(way.decoder, codes, len(poses))
+    codes = generate.encode(translation.encoder, poses, LENGTH)
+    motion = generate.decode(translation.decoder, codes, len(poses))
     assert motion.shape == (7200, take.skeleton.joint_count, 4)
     for sizes in seen.values():
         assert max(sizes) == generate.BATCH
@@ -187,7 +188,7 @@ def test_names_and_clips_of_recordings(duet, trained):
 def test_a_deepfake_gives_the_other_dancer(duet, trained):
     write_body(duet / "solo.bvh", 60)
     solos = load(duet, [["solo.bvh", 2], ["solo.bvh", 1]], trained, (0, 1))
-    every = [conversion(trained, *way, path_of=way[0]) for way in ((0, 0), (1, 1), (0, 1), (1, 0))]
+    every = [conversion(trained, *dancers, path_of=dancers[0]) for dancers in ((0, 0), (1, 1), (0, 1), (1, 0))]
     names = [clip.name for clip in apply.apply_to_solos(every, solos, trained, LENGTH, 3)]
     assert names == ["applied_solo_dancer2_to_dancer1_epoch_3", "applied_solo_2_dancer1_to_dancer2_epoch_3"]
 

@@ -32,20 +32,20 @@ def pass_on(layers, readout, generator):
     return readout
 
 
-def learn(layer, readout, kept, inputs, outputs, importance, generator, linear=False, noise=0.0, steps=STEPS):
+def learn(layer, readout, pass_count, inputs, outputs, importance, generator, linear=False, noise=0.0, steps=STEPS):
     """Set a layer to a function of N numbers, which the LinearMap `readout` reads from its inputs.
 
-    The first `kept` of the numbers come through. The layer learns from the others: examples of them (E, N - kept) and
-    of the function (E, Y), whose squared errors count by `importance` (Y,). With `linear` the function's linear part
-    comes through too, where there is room for it, and the layer learns the rest. `noise` on the inputs, of their root
-    mean square, makes what is learned smooth (Tikhonov regularisation; Bishop, Neural Computation 7, 1995). Returns the
-    LinearMap that reads both from the layer's outputs, kept + Y numbers.
+    The first `pass_count` of the numbers come through. The layer learns from the others: examples of them
+    (E, N - pass_count) and of the function (E, Y), whose squared errors count by `importance` (Y,). With `linear` the
+    function's linear part comes through too, where there is room for it, and the layer learns the rest. `noise` on the
+    inputs, of their root mean square, makes what is learned smooth (Tikhonov regularisation; Bishop, Neural Computation
+    7, 1995). Returns the LinearMap that reads both from the layer's outputs, pass_count + Y numbers.
     """
     directions, reads, constant = _linear_part(inputs, outputs)
-    if not linear or 2 * (kept + len(directions)) > layer.out_features // 2:
+    if not linear or 2 * (pass_count + len(directions)) > layer.out_features // 2:
         directions, reads, constant = directions[:0], reads[:, :0], torch.zeros_like(constant)
-    passing = min(2 * (kept + len(directions)), layer.out_features // 2)
-    rows = _both_signs(passing, kept + len(directions), generator)
+    passing = min(2 * (pass_count + len(directions)), layer.out_features // 2)
+    rows = _both_signs(passing, pass_count + len(directions), generator)
     undo = _undo(rows)
     rest = outputs - (inputs @ directions.T) @ reads.T - constant
     in_scale, out_scale = (1 / max(1e-6, _root_mean_square(examples)) for examples in (inputs, rest))
@@ -56,14 +56,14 @@ def learn(layer, readout, kept, inputs, outputs, importance, generator, linear=F
     _fit(network, inputs * in_scale, rest * out_scale, importance, noise, generator, steps)
     weight, bias, out_weight, out_bias = network
 
-    rows = rows @ torch.block_diag(torch.eye(kept), directions)
-    rows = torch.cat((rows, torch.nn.functional.pad(weight * in_scale, (kept, 0))))
+    rows = rows @ torch.block_diag(torch.eye(pass_count), directions)
+    rows = torch.cat((rows, torch.nn.functional.pad(weight * in_scale, (pass_count, 0))))
     layer.weight.copy_(rows @ readout.weight)
     layer.bias.copy_(rows @ readout.bias + torch.cat((torch.zeros(passing), bias)))
-    known = torch.block_diag(torch.eye(kept), reads) @ undo
-    learned = torch.nn.functional.pad(out_weight / out_scale, (0, 0, kept, 0))
-    constants = torch.cat((torch.zeros(kept), out_bias / out_scale + constant))
-    return LinearMap(torch.cat((known, learned), dim=1), constants)
+    passed = torch.block_diag(torch.eye(pass_count), reads) @ undo
+    learned = torch.nn.functional.pad(out_weight / out_scale, (0, 0, pass_count, 0))
+    constants = torch.cat((torch.zeros(pass_count), out_bias / out_scale + constant))
+    return LinearMap(torch.cat((passed, learned), dim=1), constants)
 
 
 def _linear_part(inputs, outputs):
