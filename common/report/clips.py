@@ -12,8 +12,7 @@ from common.mocap import ENDINGS, joint_names, load_mocap
 from common.motion import kinematics
 from common.motion.facing import turn_upright
 from common.report import presets
-from common.results.clips import CLIP_NOTES, noted_clip
-from common.runtime import files
+from common.results.clips import CLIP_NOTES, noted_clip, read_notes
 from common.runtime.errors import InputError
 
 import numpy as np
@@ -58,10 +57,7 @@ def _rank(clip):
 def _read_all(folder, problems):
     """The Clips of a results folder, in cm. One that is there as FBX and BVH counts once."""
     try:
-        notes = files.read_json(folder / "histories" / CLIP_NOTES)
-        notes = notes if isinstance(notes, dict) else {}
-    except FileNotFoundError:
-        notes = {}
+        notes = read_notes(folder / "histories" / CLIP_NOTES)
     except (OSError, ValueError) as error:
         problems.append(f"{CLIP_NOTES} cannot be read: {error}")
         notes = {}

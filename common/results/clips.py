@@ -41,13 +41,25 @@ def note_clip(clip, path):
     """Add to a JSON file what a Clip is, by its name: its fields, and what its motion file may not state, the unit in
     cm and the axis that points up."""
     try:
-        notes = files.read_json(path)
-    except FileNotFoundError:
+        notes = read_notes(path)
+    except ValueError:  # somebody has changed the file: what it said is lost, the clips are not
         notes = {}
     names = [field.name for field in dataclasses.fields(clip) if field.name not in ("name", "motion")]
     fields = {name: getattr(clip, name) for name in names}
     notes[clip.name] = fields | {"unit_cm": clip.motion.unit_cm, "up_axis": clip.motion.up_axis}
     files.write_json(path, notes)
+
+
+def read_notes(path):
+    """What runs have noted of the clips, {name: fields}; {} where there is no such file. Raises ValueError where it is
+    no JSON object, and OSError."""
+    try:
+        notes = files.read_json(path)
+    except FileNotFoundError:
+        return {}
+    if not isinstance(notes, dict):
+        raise ValueError("it holds no notes of clips")
+    return notes
 
 
 def noted_clip(name, motion, note):

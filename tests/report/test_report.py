@@ -19,7 +19,7 @@ from common.motion.axes import UP_AXES
 from common.report import __main__ as command
 from common.report import build, clips, contents, latent, page, presets
 from common.report.run_report import _describe
-from common.results.clips import noted_clip
+from common.results.clips import note_clip, noted_clip, read_notes
 from common.runtime import errors, interrupt
 from helpers import plain_bvh
 from helpers.made_takes import body_of, turned
@@ -154,6 +154,15 @@ def test_a_motion_file_is_what_the_run_has_noted(body):
     assert (clip.motion.up_axis, float(clip.motion.root_pos[3, 1])) == ("Y", 2 * float(body.root_pos[3, 1]))
     in_cm = noted_clip("name", dataclasses.replace(body, path="x.fbx"), NOTE).motion  # an FBX states its unit
     assert float(in_cm.root_pos[3, 1]) == float(body.root_pos[3, 1])
+
+
+@pytest.mark.parametrize("content", ["{", "[7]", "7"])
+def test_notes_that_are_damaged_are_written_anew(content, body, tmp_path):
+    path = tmp_path / "clips.json"
+    path.write_text(content)
+    note_clip(Clip("name", body, RECORDED, 1, 1, stretch=(0, 5, 9)), path)
+    (note,) = read_notes(path).values()
+    assert (note["kind"], note["dancer"], note["stretch"]) == ("recorded", 1, [0, 5, 9])
 
 
 @pytest.mark.parametrize("note", BAD_NOTES)
@@ -362,7 +371,7 @@ PARTS = {
     "a run of another world": (write("histories/run.json", '{"takes": 3, "seconds": "x", "state": {}}'), 0),
     "half a run of another world": (write("histories/run.json", '{"epochs_done": [], "machine": []}'), 0),
     "notes of clips that are none": (write("histories/clips.json", "{"), 1),
-    "notes of clips of another world": (write("histories/clips.json", "[7]"), 0),
+    "notes of clips of another world": (write("histories/clips.json", "[7]"), 1),
     "takes of another world": (write("histories/run.json", '{"takes": [[{"unit_cm": "x", "fps": null}, 3], 4]}'), 0),
     "a damaged map": (write("histories/latent_2.npz", b"PK\3\4 no"), 1),
     "an empty history": (write("histories/history_2.csv", ""), 1),
