@@ -8,6 +8,7 @@ from common.mocap import Mocap
 # from one of the deepfake's decoders; a new recording of one dancer, converted; a latent experiment of a translation.
 RECORDED, TRANSLATED, CONVERTED, APPLIED = "recorded", "translated", "converted", "applied"
 DECODED, RANDOM_WALK, SINE_OFFSET, CROSS_FADE = EXPERIMENTS = "decoded", "random walk", "sine offset", "cross-fade"
+KINDS = RECORDED, TRANSLATED, CONVERTED, *EXPERIMENTS, APPLIED  # in the order in which they are shown
 OTHER = "other"  # a motion file that no run has noted
 
 

@@ -7,7 +7,7 @@ import base64
 import math
 from pathlib import Path
 
-from common.dataset.clip import APPLIED, CONVERTED, EXPERIMENTS, OTHER, RECORDED, TRANSLATED
+from common.dataset.clip import KINDS, OTHER, RECORDED
 from common.mocap import ENDINGS, joint_names, load_mocap
 from common.motion import kinematics
 from common.motion.facing import turn_upright
@@ -22,7 +22,7 @@ COARSEST = 24  # and below which they do not go to save room; then a clip is cut
 LARGEST = 5_500_000  # bytes of all clips, before base64 makes 4 of every 3
 STEPS = 32_767  # of a quantised number, to either side of 0
 ONE_FLOOR = 30  # cm; floors that differ less are one floor, and feet below it a fault of the motion
-ORDER = (RECORDED, TRANSLATED, CONVERTED, *EXPERIMENTS, APPLIED, OTHER)
+ORDER = (*KINDS, OTHER)
 
 
 def packed(folder, clips, problems):

@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import time
 
-from common.dataset.clip import APPLIED, CONVERTED, EXPERIMENTS, OTHER, RECORDED, TRANSLATED, Clip
+from common.dataset.clip import KINDS, OTHER, Clip
 from common.mocap import rescale, save_mocap
 from common.motion import root_path
 from common.motion.axes import UP_AXES
@@ -16,7 +16,6 @@ import torch
 
 CLIP_NOTES = "clips.json"
 IN_PLACE = "_in_place"  # at the end of the name of clips without their path
-KINDS = {RECORDED, TRANSLATED, CONVERTED, APPLIED, *EXPERIMENTS}
 
 
 def export_clips(clips, folder, notes, endings, fbx_backend, view, root_motion):
