@@ -33,7 +33,7 @@ def positions_of(take):
 
 def joint_positions(rot_local, offsets, parents):
     """Joint positions with the root at the origin, (..., J, 4), (..., J, 3) -> (..., J, 3)."""
-    lead = torch.broadcast_shapes(rot_local.shape[:-2], offsets.shape[:-2])
+    lead = np.broadcast_shapes(rot_local.shape[:-2], offsets.shape[:-2])  # torch's own imports SymPy: 40 MB
     planes = rot_local.expand(*lead, -1, -1).movedim((-1, -2), (0, 1)).contiguous()  # (4, J, ...)
     offsets = offsets[(None,) * (len(lead) + 2 - offsets.dim())].movedim((-1, -2), (0, 1))
     return positions_by_component(planes, offsets, parents).movedim((0, 1), (-1, -2))
