@@ -1,7 +1,6 @@
 """A training step as a CUDA graph."""
 
 import collections
-import warnings
 
 from common.runtime import console, devices
 
@@ -42,8 +41,7 @@ class CudaGraph:
         captured."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*capturable")  # Adam is about to be captured
+        with torch.cuda.stream(stream):
             losses = self.step(*inputs)
         torch.cuda.current_stream().wait_stream(stream)
         return losses

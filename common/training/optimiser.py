@@ -10,6 +10,7 @@ from common.runtime import devices, parallel
 from common.training.schedule import learning_rate
 
 import torch
+from torch.optim.adam import adam  # the function: to make a torch.optim.Adam imports torch's compiler, 70 MB and 2 s
 
 LOSS_SHARE = 30.0  # times the learning rate is the share of the loss that the first step of a tensor may change
 LARGEST_RATE = 10.0  # times the learning rate
@@ -23,23 +24,32 @@ class Optimiser:
         self.parameters = [parameter for net in nets.values() for parameter in net.parameters()]
         self.first_rate, self.schedule = first_rate, schedule
         self.factors = [1.0] * len(self.parameters)
-        self.adam = _make_adam(self.parameters)
+        device = self.parameters[0].device
+        self.is_fused = _is_fused(device)
+        self.states = [_new_state(parameter, self.is_fused) for parameter in self.parameters]
+        self.rates = [0.0] * len(self.parameters)
+        if device.type == "cuda" and parallel.world_size() == 1:
+            self.rates = [torch.zeros((), device=device) for _ in self.parameters]  # where a CUDA graph reads them
         self.set_epoch(0)
 
     def zero_grad(self):
-        self.adam.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
 
+    @torch.no_grad()
     def step(self):
-        self.adam.step()
+        for parameter, state, rate in zip(self.parameters, self.states, self.rates, strict=True):
+            if parameter.grad is not None:
+                _update(parameter, parameter.grad, state, rate, self.is_fused)
 
     def set_epoch(self, epoch):
         """Set the learning rates of an epoch (from 0)."""
-        rate = learning_rate(epoch, self.first_rate, self.schedule)
-        for group, factor in zip(self.adam.param_groups, self.factors, strict=True):
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate * factor)  # where a CUDA graph reads it
+        first = learning_rate(epoch, self.first_rate, self.schedule)
+        for place, factor in enumerate(self.factors):
+            if isinstance(self.rates[place], torch.Tensor):
+                self.rates[place].fill_(first * factor)
             else:
-                group["lr"] = rate * factor
+                self.rates[place] = first * factor
 
     def find_rates(self, losses):
         """Set layer-wise learning rates from the gradients of the total loss of a few batches, {name: 0-d tensor} each,
@@ -59,11 +69,12 @@ class Optimiser:
 
     def state(self):
         """All that `load_state` needs to go on, as plain values and tensors."""
-        return {"adam": self.adam.state_dict()["state"], "factors": self.factors}
+        return {"adam": dict(enumerate(self.states)), "factors": self.factors}
 
     def load_state(self, state):
-        groups = self.adam.state_dict()["param_groups"]
-        self.adam.load_state_dict({"state": state["adam"], "param_groups": groups})
+        for place, saved in state["adam"].items():
+            for name, numbers in saved.items():
+                self.states[place][name].copy_(numbers)
         self.factors = state["factors"]
 
 
@@ -72,14 +83,27 @@ def make_optimiser(nets, first_rate, schedule):
     return Optimiser(nets, first_rate, schedule)
 
 
-def _make_adam(parameters):
-    """Adam as one operation over a tensor where this torch has that for the device; each tensor has its own rate."""
-    groups = [{"params": [parameter], "lr": 0.0} for parameter in parameters]
-    device = parameters[0].device
-    if device.type == "cuda" and parallel.world_size() == 1:
-        groups = [group | {"lr": torch.zeros((), device=device)} for group in groups]
-        return torch.optim.Adam(groups, fused=True, capturable=True)
+def _new_state(parameter, is_fused):
+    """What Adam remembers of a parameter tensor: steps taken, and the means of gradients and their squares."""
+    return {
+        "step": torch.zeros((), device=parameter.device if is_fused else "cpu"),
+        "exp_avg": torch.zeros_like(parameter, requires_grad=False),
+        "exp_avg_sq": torch.zeros_like(parameter, requires_grad=False),
+    }
+
+
+def _update(parameter, gradient, state, rate, is_fused):
+    """Adam's step of one parameter tensor, each of which has its own rate."""
+    means, squares, steps = [state["exp_avg"]], [state["exp_avg_sq"]], [state["step"]]
+    constants = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+    adam([parameter], [gradient], means, squares, [], steps, fused=is_fused, lr=rate, **constants)
+
+
+def _is_fused(device):
+    """Whether this torch has Adam as one operation over a tensor of the device. On the CPU it has from 2.4 on."""
+    number = torch.zeros(1, device=device)
     try:
-        return torch.optim.Adam([dict(group) for group in groups], fused=True)  # which writes into them
-    except RuntimeError:  # on the CPU before torch 2.4, for one
-        return torch.optim.Adam(groups)
+        _update(number, number, _new_state(number, True), 0.0, True)
+    except RuntimeError:
+        return False
+    return True
