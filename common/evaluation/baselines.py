@@ -46,21 +46,31 @@ class Dancer:
 
 @dataclasses.dataclass
 class RecordedWindows:
-    """Windows of both dancers at the same time, on the CPU."""
+    """Windows of both dancers at the same time, on the CPU, by their first frames (W,) among all frames of a Duet. They
+    are gathered when they are asked for: overlapping windows hold every frame several times."""
 
-    poses: list  # per dancer (W, L, D) float32, with the signs that the training sees
-    offsets: list  # per dancer (W, J, 3) in cm
+    duet: object
+    starts: torch.Tensor
+    length: int
 
     def __len__(self):
-        return len(self.poses[0])
+        return len(self.starts)
 
     def some(self, numbers):
         """The windows of these numbers."""
-        return RecordedWindows([poses[numbers] for poses in self.poses], [offsets[numbers] for offsets in self.offsets])
+        return dataclasses.replace(self, starts=self.starts[numbers])
+
+    def poses(self, dancer):
+        """(W, L, D) float32, with the signs that the training sees."""
+        return windows_at(self.duet.poses[dancer], self.starts, self.length)
 
     def rotations(self, dancer):
-        """(W, L, J, 4)."""
-        return self.poses[dancer].unflatten(-1, (-1, 4))
+        """The same as (W, L, J, 4)."""
+        return self.poses(dancer).unflatten(-1, (-1, 4))
+
+    def offsets(self, dancer):
+        """(W, J, 3) in cm."""
+        return self.duet.offsets[dancer][self.duet.pair_of_frame()[self.starts]]
 
 
 def describe_dancer(duet, number):
@@ -108,11 +118,7 @@ def recorded_windows(duet, sequence_length, part):
     starts = torch.cat([torch.cat((starts, all_starts[-1:])).unique() for (_, starts), (_, all_starts) in pairs])
     if len(starts) > MOST_WINDOWS:
         starts = starts[kinematics.evenly_spaced(0, len(starts), MOST_WINDOWS)]
-    pairs = duet.pair_of_frame()[starts]
-    return RecordedWindows(
-        [windows_at(poses, starts, sequence_length) for poses in duet.poses],
-        [offsets[pairs] for offsets in duet.offsets],
-    )
+    return RecordedWindows(duet, starts, sequence_length)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -149,7 +155,7 @@ class PredictionErrors(typing.NamedTuple):
 
 def prediction_errors(rotations, windows, number, dancer):
     """The Errors of rotations (W, L, J, 4) beside the recorded windows of dancer 0 or 1, who is the Dancer `dancer`."""
-    expected, offsets = windows.rotations(number), windows.offsets[number].unsqueeze(1)
+    expected, offsets = windows.rotations(number), windows.offsets(number).unsqueeze(1)
     predicted_pos, expected_pos = (
         kinematics.joint_positions(local, offsets, dancer.skeleton.parents) for local in (rotations, expected)
     )

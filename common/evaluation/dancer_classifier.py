@@ -142,7 +142,7 @@ def _appearance(dancers, joints, held_out, training, nets):
     accuracy = 100 * classifier.accuracy(*recorded)
     yield metrics.figure("recordings told apart by a classifier", "%", accuracy, {"guessing": 50.0}, None, False)
     for source, target in ((0, 1), (1, 0)):
-        converted = appearance(generate.convert_windows(nets[source, target], held_out.poses[source]))
+        converted = appearance(generate.convert_windows(nets[source, target], held_out.poses(source)))
         name = f"dancer {source + 1} to dancer {target + 1}: taken for dancer {target + 1}"
         share, *others = (100 * classifier.share_taken_for(target, x) for x in (converted, *recorded))
         baselines = {f"recording of dancer {source + 1}": others[source]}
@@ -170,10 +170,10 @@ def _there_and_back(dancers, held_out, nets):
     """Cycle consistency: the errors of a dancer's windows that were converted, and converted back."""
     for source, target in ((0, 1), (1, 0)):
         converted = _as_recorded(
-            generate.convert_windows(nets[source, target], held_out.poses[source]), held_out, target
+            generate.convert_windows(nets[source, target], held_out.poses(source)), held_out, target
         )
         back = generate.convert_windows(nets[target, source], converted.flatten(2))
-        once = generate.convert_windows(nets[source, source], held_out.poses[source])
+        once = generate.convert_windows(nets[source, source], held_out.poses(source))
         mean_pose = dancers[source].mean_pose.expand_as(back)
         name = f"dancer {source + 1} to {target + 1} to {source + 1}"
         names = f"dancer {source + 1} to dancer {source + 1}", f"mean pose of dancer {source + 1}"
@@ -197,7 +197,7 @@ def _probe(held_out, training, nets):
     """How well a linear probe tells the dancers apart by their latent codes (Alain & Bengio, "Understanding
     intermediate layers using linear classifier probes", ICLR workshop 2017): not at all where they are well mixed."""
     codes = [
-        [generate.encode_windows(nets[dancer, 1 - dancer].encoder, part.poses[dancer]) for dancer in (0, 1)]
+        [generate.encode_windows(nets[dancer, 1 - dancer].encoder, part.poses(dancer)) for dancer in (0, 1)]
         for part in (training, held_out)
     ]
     accuracy = 100 * Classifier(*codes[0], hidden=0).accuracy(*codes[1])

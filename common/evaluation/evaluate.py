@@ -49,7 +49,7 @@ class Evaluation:
         return tuple(float(number) for number in np.mean(numbers, axis=0))
 
     def _errors(self, conversion, windows):
-        rotations = generate.convert_windows(conversion, windows.poses[conversion.source])
+        rotations = generate.convert_windows(conversion, windows.poses(conversion.source))
         return prediction_errors(rotations, windows, conversion.target, self.dancers[conversion.target])
 
     def measure(self, conversions, epoch):
@@ -132,7 +132,7 @@ class Evaluation:
         if not len(self.training):
             return None
         encoders = {conversion.source: conversion.encoder for conversion in conversions}
-        codes = [generate.encode_windows(net, self.training.poses[dancer]) for dancer, net in encoders.items()]
+        codes = [generate.encode_windows(net, self.training.poses(dancer)) for dancer, net in encoders.items()]
         codes = torch.cat(codes)
         return {"dimensions": codes.shape[1], "active": metrics.active_dimensions(codes)}
 
