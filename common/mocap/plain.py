@@ -13,7 +13,7 @@ from common.mocap import bvh, fbx
 from common.mocap.bvh.channels import CHANNEL_NAMES, POSITIONS, end_site_name
 from common.mocap.fbx.channels import clean_name, setup_of
 from common.mocap.fbx.joints import PARENT_TIMES_LOCAL
-from common.mocap.take import cut
+from common.mocap.take import signs_of
 
 import numpy as np
 import torch
@@ -67,8 +67,8 @@ def with_trained_signs(take, ranges):
     starts = sorted(start for start, _ in ranges)
     ends = [*starts[1:], take.frame_count]
     firsts = [0, *starts[1:]]
-    parts = [cut(take, *frames) for frames in zip(firsts, ends, starts, strict=True)]
-    return torch.cat([part.rot_local for part in parts])
+    signs = [signs_of(take, *frames) for frames in zip(firsts, ends, starts, strict=True)]
+    return take.rot_local * torch.cat(signs).unsqueeze(-1)
 
 
 def plain_order(skeleton, to_bvh):

@@ -70,10 +70,17 @@ class Mocap:
 def cut(mocap, start, end, anchor=None):
     """Frames start ≤ f < end. Quaternion signs are continuous over the take, and frame `anchor` (the first
     of the cut, if not given) keeps the sign that the file's own Euler angles give."""
-    anchor = start if anchor is None else anchor
+    part = frames(mocap, start, end)
+    signs = signs_of(mocap, start, end, start if anchor is None else anchor)
+    return dataclasses.replace(part, rot_local=part.rot_local * signs.unsqueeze(-1))
+
+
+def signs_of(mocap, start, end, anchor):
+    """The signs ±1 by which frames start ≤ f < end of a take become continuous, and frame `anchor` stays as it is:
+    (end − start, J) of 8 bits."""
     first = min(start, anchor)
-    rot_local = quaternion.make_continuous(mocap.rot_local[first : max(end, anchor + 1)], anchor - first)
-    return dataclasses.replace(frames(mocap, start, end), rot_local=rot_local[start - first : end - first])
+    signs = quaternion.continuous_signs(mocap.rot_local[first : max(end, anchor + 1)])
+    return signs[start - first : end - first] * signs[anchor - first]
 
 
 def poses_of(mocap):

@@ -5,6 +5,7 @@ Shapes: T frames, J joints.
 
 import collections
 import dataclasses
+import itertools
 import math
 import re
 
@@ -37,8 +38,8 @@ def save_bvh(mocap, path, signed=False):
     lines = ["HIERARCHY", *_hierarchy_lines(skeleton, channels, 1.0 / mocap.unit_cm)]
     frame_time = _plain(float(f"{1.0 / mocap.fps:.10g}"))
     lines += ["MOTION", f"Frames: {mocap.frame_count}", f"Frame Time: {frame_time}"]
-    lines += _motion_lines(mocap, channels, angles)
-    files.write_text(path, "\n".join(lines) + "\n")
+    with files.whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in itertools.chain(lines, _motion_lines(mocap, channels, angles)))
 
 
 def _as_bvh(skeleton, angles):
@@ -99,6 +100,7 @@ def _hierarchy_lines(skeleton, channels, scale):
 
 
 def _motion_lines(mocap, channels, angles):
+    """A line for each frame, one after the other: the text of a long take is as large as the take."""
     skeleton = mocap.skeleton
     columns = []
     for joint, names in enumerate(channels):
@@ -108,11 +110,12 @@ def _motion_lines(mocap, channels, angles):
                 columns.append(position[:, POSITIONS.index(name)] / mocap.unit_cm)
             else:
                 columns.append(angles[:, joint, skeleton.rot_orders[joint].index(name[0])])
-    values = torch.stack(columns, dim=1)
     # six decimals for a body of 1 unit or more, more for one measured in a larger unit
     height = max(float(axes.extent(kinematics.rest_pose(skeleton).flatten())) / mocap.unit_cm, 1e-6)
-    row = " ".join([f"%.{6 + max(0, math.ceil(-math.log10(height)))}f"] * values.shape[1])
-    return [row % tuple(frame.tolist()) for frame in values]
+    row = " ".join([f"%.{6 + max(0, math.ceil(-math.log10(height)))}f"] * len(columns))
+    for block in quaternion.blocks(mocap.frame_count):
+        for frame in torch.stack([column[block] for column in columns], dim=1):
+            yield row % tuple(frame.tolist())
 
 
 def _plain(value):
