@@ -41,8 +41,9 @@ def split_motion(path, text):
     return header.split("\n"), text.count("\n", 0, start) + 1, rest
 
 
-def parse_motion(path, line_number, text, channel_count):
-    """The frame time in seconds and the channel values (T, C)."""
+def parse_head(path, line_number, text):
+    """The number of frames, the frame time in seconds, the number of the first line of values, and the text from there
+    on."""
     head = HEAD.match(text)
     if not head:
         raise InputError(
@@ -64,14 +65,16 @@ def parse_motion(path, line_number, text, channel_count):
             f"second. If it means something else, set mocap_fps (of milliseconds: {1000 / frame_time:.4g})."
         )
         frame_time = 1 / frame_time
-    rows = text[head.end() :]
-    first_row = line_number + text.count("\n", 0, head.end())
+    return frame_count, frame_time, line_number + text.count("\n", 0, head.end()), text[head.end() :]
+
+
+def parse_values(path, first_row, rows, frame_count, channel_count):
+    """The channel values (T, C)."""
     values = _parse_numbers(path, first_row, rows)
     if channel_count == 0:
         raise InputError(f"{path}: no joint has CHANNELS; there is no motion in this file.")
     _check_value_count(path, first_row, rows, frame_count, channel_count, len(values))
-    values = values[: frame_count * channel_count].reshape(frame_count, channel_count)
-    return frame_time, values
+    return values[: frame_count * channel_count].reshape(frame_count, channel_count)
 
 
 def _parse_numbers(path, first_row, rows):

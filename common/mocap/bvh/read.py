@@ -7,7 +7,7 @@ import dataclasses
 
 from common.mocap.bvh.channels import POSITIONS, ROTATIONS, SCALES
 from common.mocap.bvh.hierarchy import parse_hierarchy
-from common.mocap.bvh.motion import parse_motion, split_motion
+from common.mocap.bvh.motion import parse_head, parse_values, split_motion
 from common.mocap.take import Mocap, Skeleton
 from common.mocap.text import UTF_16, decode, read_bytes
 from common.motion import quaternion
@@ -28,11 +28,13 @@ def load_bvh(path, skeleton=None):
     `skeleton` picks one of several ROOTs, by its number from 0 or its name. A quaternion has the sign that its Euler
     angles give. Raises InputError, with file and line, for what is no whole BVH.
     """
-    header, line_number, rows = split_motion(path, _read_text(path))
+    header, line_number, motion = split_motion(path, _read_text(path))
     roots = parse_hierarchy(path, header)
     skeleton = _pick_skeleton(path, [joints[0]["name"] for joints in roots], skeleton)
     channel_counts = [sum(len(joint["channels"]) for joint in joints) for joints in roots]
-    frame_time, values = parse_motion(path, line_number, rows, sum(channel_counts))
+    frame_count, frame_time, first_row, rows = parse_head(path, line_number, motion)
+    del motion  # of a long take, as large as its numbers, and so are the rows
+    values = parse_values(path, first_row, rows, frame_count, sum(channel_counts))
     first = sum(channel_counts[:skeleton])
     joint_frames = len(values) * len(roots[skeleton])
     if joint_frames > JOINT_FRAMES + len(rows):
@@ -40,7 +42,7 @@ def load_bvh(path, skeleton=None):
             f"{path}: its {len(values)} frames of {len(roots[skeleton])} joints are more than {len(rows)} characters "
             f"can mean. Export the recording again."
         )
-    del rows  # of a long take, as large as its numbers
+    del rows
     values = values[:, first : first + channel_counts[skeleton]]
     return _to_mocap(path, roots[skeleton], frame_time, values)
 
