@@ -82,9 +82,10 @@ def describe_dancer(duet, number):
         takes[stretch.pair].rot_local[stretch.start : max(stretch.border, stretch.start + 1) : step]
         for stretch in duet.stretches
     ]
-    mean_pose = quaternion.mean_rotation(sum(map(quaternion.scatter, training)))
+    mean_pose = quaternion.mean_rotation(sum(map(quaternion.scatter, _blocks(training))))
     recorded = [takes[s.pair].rot_local[s.start : s.end : step] for s in duet.stretches]
-    errors = torch.cat([quaternion.angle_degrees(mean_pose, rotations) for rotations in recorded]).mean(dim=0)
+    errors = sum(quaternion.angle_degrees(mean_pose, block).sum(dim=0) for block in _blocks(recorded))
+    errors = errors / sum(map(len, recorded))
     feet, front = _feet_and_front(takes[0], *duet.ranges[0][0])
     return Dancer(
         skeleton=skeleton,
@@ -96,6 +97,11 @@ def describe_dancer(duet, number):
         feet=feet,
         front=front,
     )
+
+
+def _blocks(parts):
+    """Parts of takes, (T, J, 4) each, a few frames at a time: what is computed of them is several times as large."""
+    return (block for part in parts for block in part.split(quaternion.BLOCK))
 
 
 def _feet_and_front(take, start, end):
