@@ -42,7 +42,6 @@ def pick_device(name):
         raise InputError(f'device = "{name}": {str(error).splitlines()[0]}; use "auto".') from error
     if device.type == "cpu":
         _use_few_threads()
-        _keep_memory()
     return device
 
 
@@ -70,17 +69,24 @@ def _use_few_threads():
         torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
 
 
-def _keep_memory():
+@contextlib.contextmanager
+def memory_kept(device):
     """Keep memory that a training step frees for the next step. By default the C library of Linux returns it to the
-    system, which clears it page by page when it is asked for again: up to a fifth of a step's time."""
-    if not sys.platform.startswith("linux"):
+    system, which clears it page by page when it is asked for again: up to a fifth of a step's time. What was freed
+    before, and what the last step leaves, goes back to the system."""
+    library = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+    if device.type != "cpu" or not hasattr(library, "mallopt"):  # which the C library of a few Linux systems has not
+        yield
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # which the C library of a few Linux systems has not
-    if mallopt:
-        mallopt(TRIM_THRESHOLD, THRESHOLD)
-        # one that is refused would be worse than none: it stays at its least, as soon as another option is set
-        _ = mallopt(MMAP_THRESHOLD, THRESHOLD) or mallopt(MMAP_THRESHOLD, LARGEST_BEFORE_GLIBC_2_35)
-        mallopt(TOP_PAD, THRESHOLD // 16)
+    library.malloc_trim(0)
+    library.mallopt(TRIM_THRESHOLD, THRESHOLD)
+    # one that is refused would be worse than none: it stays at its least, as soon as another option is set
+    _ = library.mallopt(MMAP_THRESHOLD, THRESHOLD) or library.mallopt(MMAP_THRESHOLD, LARGEST_BEFORE_GLIBC_2_35)
+    library.mallopt(TOP_PAD, THRESHOLD // 16)
+    try:
+        yield
+    finally:
+        library.malloc_trim(0)
 
 
 @contextlib.contextmanager

@@ -91,7 +91,8 @@ class Loop:
     def epochs(self, epochs):
         """The epochs that are still to do, counted from 0, with a progress bar. Ends early once the user has asked."""
         in_epoch = math.ceil(len(self.windows.train) / self.batch_size)
-        with console.progress(epochs * in_epoch, "batches", self.epoch * in_epoch + self.batch) as self.bar:
+        bar = console.progress(epochs * in_epoch, "batches", self.epoch * in_epoch + self.batch)
+        with devices.memory_kept(self.device), bar as self.bar:
             while self.epoch < epochs and not self.stopped:
                 self.began, self.part_of_epoch = time.perf_counter(), self.batch > 0
                 yield self.epoch
