@@ -58,6 +58,8 @@ class Windows:
 
     @functools.cached_property
     def pos(self):
+        """Joint positions of the targets' frames as they were recorded. They are not needed where an augmentation
+        changes windows, since then the positions of a batch are computed as it is drawn."""
         return [self._all_positions(dancer) if dancer in self.targets else None for dancer in (0, 1)]
 
     def draw(self, batch, *noise_shape):
@@ -78,9 +80,9 @@ class Windows:
     def _of(self, dancer, windows, draws=None):
         poses, parents = self.gather(dancer, windows, draws), self.parents[dancer]
         offsets = self.offsets[dancer][self.pair_of_frame[windows]]
-        if self.pos[dancer] is None:
+        if dancer not in self.targets:
             pos = None
-        elif draws is None:
+        elif self.augmentation is None:
             pos = windows_at(self.pos[dancer], windows, len(self.frames))
         else:
             pos = kinematics.joint_positions(poses.unflatten(-1, (-1, 4)), offsets.unsqueeze(1), parents).flatten(-2)
