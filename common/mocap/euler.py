@@ -5,7 +5,7 @@ Shapes: T frames, J joints.
 
 import torch
 
-AT_A_TIME = 8  # joints: the conversion of a whole take at once would hold a dozen arrays of its size
+AT_A_TIME = 100_000  # rotations, of one joint at least: the conversion holds a dozen arrays of that size
 
 
 def euler_degrees(rot_local, rot_orders, to_euler):
@@ -14,6 +14,6 @@ def euler_degrees(rot_local, rot_orders, to_euler):
     angles = rot_local.new_empty(*rot_local.shape[:2], 3)
     for order in sorted(set(rot_orders)):
         joints = torch.tensor([joint for joint, name in enumerate(rot_orders) if name == order])
-        for block in joints.split(AT_A_TIME):
+        for block in joints.split(max(1, AT_A_TIME // len(rot_local))):
             angles[:, block] = torch.rad2deg(to_euler(rot_local[:, block], order))
     return angles
