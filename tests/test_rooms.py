@@ -77,3 +77,15 @@ def test_what_is_imported_is_required_all_of_it_and_no_more():
 def test_what_takes_long_to_import_is_imported_where_it_is_used():
     code = f"import sys; import vae_rnn, vae_rnn_deepfake; sys.exit(any(name in sys.modules for name in {LATE!r}))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
+
+
+def test_a_training_step_imports_neither_sympy_nor_the_compiler_of_torch():
+    """Some functions of torch do, which takes two seconds and 75 MB; nothing here needs them."""
+    code = (
+        "import sys, torch; from common import training; from common.motion import kinematics\n"
+        "net = torch.nn.Linear(4, 4); optimiser = training.make_optimiser({'net': net}, 1e-4, 'step')\n"
+        "kinematics.joint_positions(net(torch.ones(9, 2, 4)), torch.ones(2, 3), [-1, 0]).sum().backward()\n"
+        "optimiser.step(); optimiser.zero_grad(); optimiser.load_state(optimiser.state())\n"
+        "sys.exit('sympy' in sys.modules or 'torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
