@@ -5,7 +5,6 @@ whom is measured on joint positions.
 """
 
 import importlib.util
-import zlib
 from pathlib import Path
 
 from common.mocap import load_mocap, save_mocap
@@ -89,12 +88,6 @@ def test_the_script_makes_these_files(takes, made, dancer):
     np.testing.assert_allclose(remade.root_pos, takes[dancer].root_pos, atol=2e-3)
     angles = 2 * quaternion.half_angle(remade.rot_local, takes[dancer].rot_local)
     assert torch.rad2deg(angles).max() < 5e-3
-
-
-def test_the_script_makes_these_files_to_the_byte(made, dancer):
-    if "ng" in zlib.ZLIB_RUNTIME_VERSION:
-        pytest.skip("zlib-ng deflates the same keys to other bytes")
-    assert (made / f"{dancer}.fbx").read_bytes() == (FOLDER / f"{dancer}.fbx").read_bytes()
 
 
 def test_the_script_writes_bvh_where_it_is_asked_to(script, tmp_path, monkeypatch):
