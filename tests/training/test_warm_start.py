@@ -345,19 +345,20 @@ def test_dancers_who_stand_still_are_no_trouble(name, recording):
             assert degrees(prediction, recorded) < 1
 
 
-@pytest.mark.slow
-def test_a_translation_turns_with_the_duet(recording):
+@pytest.mark.parametrize("name", QUICK_START)
+def test_models_turn_with_the_dancers(name, recording):
     minute = recording[0], [[(6000, 9000)]]
-    _, nets, windows, generator = make("vae_rnn", minute, {"ae_rnn_layer_size": 128, "ae_dense_layer_sizes": [128]})
-    begin("vae_rnn", nets, windows, generator)
+    _, nets, windows, generator = make(name, minute, {"ae_rnn_layer_size": 128, "ae_dense_layer_sizes": [128]})
+    begin(name, nets, windows, generator)
+    target = 1 if name == "vae_rnn" else 0
+    decoder = list(nets.values())[1]
     chance = torch.randn(len(windows.test), Augmentation.DRAWS, generator=generator)
     chance[:, 2], chance[:, 3] = 1, -1
     with torch.no_grad():
         here, there = (
-            nets["decoder"](torch.tanh(nets["encoder"](windows.gather(0, windows.test, draws))[0]))
-            for draws in (None, chance)
+            decoder(torch.tanh(nets["encoder"](windows.gather(0, windows.test, draws))[0])) for draws in (None, chance)
         )
-    turned = windows.augmentation(1, quaternion.normalise(here.unflatten(-1, (-1, 4))).flatten(2), chance)
+    turned = windows.augmentation(target, quaternion.normalise(here.unflatten(-1, (-1, 4))).flatten(2), chance)
     hips = slice(0, 4)
     assert degrees(there[..., hips], here[..., hips]) > 45
     assert degrees(there[..., hips], turned[..., hips]) < 10

@@ -22,6 +22,7 @@ OPEN_GATE = 2.0  # the logistic function of it is 0.88
 FORGET = 0.02, 0.998  # the least and the most of its cell that a forget gate keeps
 OUTPUT = 0.06  # root mean square of a cell's output
 GATE_SWING = 0.6  # of the gate of a cell that multiplies: σ is close to straight there
+SCALE_WINDOWS = 100  # that tell how large values are
 PRECISE = 1e-6  # penalty of a regression that is nearly exact
 
 
@@ -46,16 +47,20 @@ class Products(typing.NamedTuple):
         return 2 * len(self.gates.weight) * self.factors.shape[2]
 
 
-def choose_oscillators(strength, count, length):
-    """The frequencies (radians a frame) and the numbers that `count` oscillators are for, the strongest first.
+def choose_oscillators(synthesis, count, length):
+    """The frequencies (radians a frame, (count,)) of `count` oscillators, and the directions (count, N) of numbers that
+    they are for, the strongest first.
 
-    `strength` (K, N) is that of number n at cosine k, which is ½·k swings a window; oscillators swing ½·k + ¼ times,
-    and next to a strong cosine all of them are needed.
+    `synthesis` (K, P, N) makes coefficients of K cosines of the numbers. Cosine k is ½·k swings a window; oscillators
+    swing ½·k + ¼ times, and next to a strong cosine all of them are needed. For each frequency the directions are the
+    principal ones of the cosines nearby.
     """
-    padded = torch.nn.functional.pad(strength, (0, 0, 1, 2))
-    nearby = torch.stack([padded[i : i + len(strength)] for i in range(4)]).amax(dim=0)
-    order = nearby.flatten().argsort(descending=True)[:count]
-    return (order // strength.shape[1] + 0.5) * math.pi / length, order % strength.shape[1]
+    gram = torch.nn.functional.pad(synthesis.transpose(1, 2) @ synthesis, (0, 0, 0, 0, 1, 2))
+    nearby = sum(gram[i : i + len(synthesis)] for i in range(4))
+    strengths, directions = torch.linalg.eigh(nearby)  # (K, N), (K, N, N)
+    order = strengths.flatten().argsort(descending=True)[:count]
+    cosine, number = order // strengths.shape[1], order % strengths.shape[1]
+    return (cosine + 0.5) * math.pi / length, directions[cosine, :, number]
 
 
 def oscillators(size, steady, rows, frequencies):
@@ -78,16 +83,20 @@ def steady(size, rows):
 
 def set_layers(rnn, first, x, second=None, products=None):
     """Set an LSTM: its first layer to Cells, one per direction, and the second if there are Cells for it. The layers
-    above pass on what those below give. x (W, L, I) are inputs to scale all outputs by. The last cells of the first
-    layer are for `products`."""
+    above pass on what those below give. x (W, L, I) are inputs to scale all outputs by. The last cells of the second
+    layer, or of the first where there is no other, are for `products`; those of the first layer are free for them."""
     size, directions = rnn.hidden_size, len(first)
     passing = [steady(size, torch.eye(directions * size)[number * size :]) for number in range(directions)]
     x = x.transpose(0, 1)
+    gates = None if products is None else products.gates(x)  # (L, W, G)
     for layer in range(rnn.num_layers):
         cells = [first, second or passing][layer] if layer < 2 else passing
-        outputs = [_set_cells(rnn, layer, direction, cells[direction], x) for direction in range(directions)]
-        if layer == 0 and products is not None:
-            outputs = [_set_products(rnn, direction, products, x) for direction in range(directions)]
+        is_top = layer + 1 == rnn.num_layers
+        few = x[:, :: max(1, x.shape[1] // SCALE_WINDOWS)] if is_top else x  # nothing reads what the last layer gives
+        outputs = [_set_cells(rnn, layer, direction, cells[direction], few) for direction in range(directions)]
+        if products is not None and layer == min(1, rnn.num_layers - 1):
+            _set_products(rnn, layer, directions, gates, products.factors.transpose(0, 1), x)
+            outputs = outputs if is_top else [_outputs(rnn, layer, direction, x) for direction in range(directions)]
         x = torch.cat(outputs, dim=-1)
 
 
@@ -113,27 +122,49 @@ def _set_cells(rnn, layer, direction, cells, x):
     return outputs.mul_(gain)
 
 
-def _set_products(rnn, direction, products, x):
-    """Set the last cells of one direction of the first layer to multiply. The factors are read from the other cells'
-    outputs of the frame before. Returns the outputs of all cells for x (L, W, I)."""
-    weight_ih, weight_hh, bias_ih, _ = fast_lstm.layer_weights(rnn, 0, direction)
-    size, factors = rnn.hidden_size, products.factors.transpose(0, 1)  # (L, W, C)
-    outputs = _outputs(rnn, 0, direction, x)
-    before, now = (outputs[1:], factors[:-1]) if direction else (outputs[:-1], factors[1:])
-    regression = RidgeRegression()
-    regression.add(before.flatten(0, 1), now.flatten(0, 1))
-    reads, constant = regression.solve(PRECISE)  # (C, H), (C,)
-    swing = GATE_SWING / products.gates(x[0]).abs().amax(dim=0).clamp_min(1e-6)  # (G,)
+def _set_products(rnn, layer, directions, gates, factors, x):
+    """Set the last cells of a layer to products of gates (L, W, G) and factors (L, W, C), for its inputs x (L, W, I).
+
+    Cells of an upper layer read both from its inputs, so one direction has them. The inputs of a first layer do not
+    tell the factors: there, both directions read them from their other cells' outputs of the frame before, and have
+    none in their own first frame.
+    """
+    if layer > 0:
+        weight, bias = _readout(x, torch.cat((gates, factors), dim=-1))
+        count = gates.shape[-1]
+        maps = LinearMap(weight[:count], bias[:count]), LinearMap(weight[count:], bias[count:])
+        _set_product_cells(rnn, layer, 0, *maps, gates, factors)
+        return
+    for direction in range(directions):
+        given = _outputs(rnn, layer, direction, x)
+        before, now = (given[1:], factors[:-1]) if direction else (given[:-1], factors[1:])
+        _set_product_cells(rnn, layer, direction, _readout(x, gates), _readout(before, now), gates, factors)
+
+
+def _set_product_cells(rnn, layer, direction, gate_map, factor_map, gates, factors):
+    """Set the last cells of one direction of a layer to products. The LinearMaps read gates from its inputs, and the
+    factors from its inputs too, or from its outputs of the frame before in a first layer."""
+    weight_ih, weight_hh, bias_ih, _ = fast_lstm.layer_weights(rnn, layer, direction)
+    size = rnn.hidden_size
+    swing = GATE_SWING / gates.abs().amax((0, 1)).clamp_min(1e-6)  # (G,)
     gain = OUTPUT / factors.square().mean((0, 1)).sqrt().clamp_min(1e-6)  # (C,)
-    first = size - products.cell_count
-    for gate_weight, gate_bias in zip(swing[:, None] * products.gates.weight, swing * products.gates.bias, strict=True):
+    first = size - 2 * gates.shape[-1] * factors.shape[-1]
+    for gate_weight, gate_bias in zip(swing[:, None] * gate_map.weight, swing * gate_map.bias, strict=True):
         for sign in (1, -1):
-            rows = torch.arange(first, first + len(reads))
+            rows = torch.arange(first, first + len(gain))
             weight_ih[rows], bias_ih[rows] = sign * gate_weight, sign * gate_bias
             bias_ih[size + rows] = math.log(FORGET[0])
-            weight_hh[2 * size + rows], bias_ih[2 * size + rows] = reads * gain[:, None], constant * gain
-            first += len(reads)
-    return _outputs(rnn, 0, direction, x)
+            weight_ih[2 * size + rows] = 0
+            (weight_ih if layer > 0 else weight_hh)[2 * size + rows] = factor_map.weight * gain[:, None]
+            bias_ih[2 * size + rows] = factor_map.bias * gain
+            first += len(gain)
+
+
+def _readout(x, numbers):
+    """The LinearMap from x (L, W, I) to numbers (L, W, N)."""
+    regression = RidgeRegression()
+    regression.add(x.flatten(0, 1), numbers.flatten(0, 1))
+    return regression.solve(PRECISE)
 
 
 def _outputs(rnn, layer, direction, x):

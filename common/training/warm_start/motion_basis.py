@@ -70,10 +70,11 @@ class MotionBasis:
         return regression.solve()
 
 
-def fit(windows, means, weights, latent_dim, excluded=None):
+def fit(windows, means, weights, latent_dim=0, excluded=None):
     """The MotionBasis of one or several dancers together: windows [(W, L, D)] and the poses they vary about [(D,)].
 
-    `excluded` (D,) is a difference between the means of dancers that no code is to tell of.
+    Without a `latent_dim` it gives coefficients, and no codes. `excluded` (D,) is a difference between the means of
+    dancers that no code is to tell of.
     """
     excluded = torch.zeros_like(weights) if excluded is None else excluded * weights
     excluded = excluded / excluded.norm().clamp_min(1e-6)

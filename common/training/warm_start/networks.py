@@ -18,7 +18,6 @@ from torch import nn
 NOISE = 0.03  # standard deviation of the latent noise, a tenth of a code's
 READOUT_WINDOWS = 2000  # that an encoder's readout is fitted to
 BLOCK = 100  # windows at once
-SCALE_WINDOWS = 100  # that tell how large values are
 
 
 def check(encoder, decoders):
@@ -54,14 +53,16 @@ def set_encoder_lstm(encoder, basis, examples):
     (rnn,) = encoder.rnn_layers.values()
     analysis = (basis.components * basis.weights[:, None]).T  # (P, D)
     size, none = rnn.hidden_size, analysis[:0]
-    frequencies, component = lstm_filters.choose_oscillators(basis.variances, 2 * (size // 2), len(basis.cosines[0]))
+    strengths = basis.variances.sqrt().diag_embed()
+    frequencies, directions = lstm_filters.choose_oscillators(strengths, 2 * (size // 2), len(basis.cosines[0]))
     strong, rest = slice(0, size // 2), slice(size // 2, None)
-    first = [lstm_filters.oscillators(size, none, analysis[component[strong]], frequencies[strong])]
+    first = [lstm_filters.oscillators(size, none, directions[strong] @ analysis, frequencies[strong])]
     second = None
     if rnn.bidirectional:  # the backward cells hold the pose for the forward cells above, which collect what is left
         first.append(lstm_filters.steady(size, analysis))
         below = torch.eye(2 * size)
-        rows = below[size:][component[rest].clamp_max(size - 1)]
+        held = min(size, len(analysis))
+        rows = directions[rest, :held] @ below[size : size + held]
         second = [
             lstm_filters.oscillators(size, below[:0], rows, frequencies[rest]),
             lstm_filters.steady(size, below),
@@ -91,11 +92,6 @@ def set_encoder_heads(encoder, readout):
     encoder.fc_std.bias.fill_(NOISE)
 
 
-def for_scale(rows):
-    """Rows from all over (W, ...), about SCALE_WINDOWS of them: some kinds of examples stand one after the other."""
-    return rows[:: max(1, len(rows) // SCALE_WINDOWS)]
-
-
 def run_dense(decoder, codes):
     """Outputs of a decoder's dense layers, (W, Z) -> (W, H)."""
     x = codes
@@ -114,15 +110,14 @@ def set_decoder_lstm(decoder, readout, synthesis, strength_shape, x, products=No
         products = None
     room = size - (products.cell_count if products else 0)
     steady = readout.weight[: room // 4]  # what the numbers give at once, and all the time
-    strength = synthesis.weight.unflatten(0, strength_shape).square().sum(dim=1)  # (K, N)
-    count = directions * ((room - len(steady)) // 2)
-    frequencies, number = lstm_filters.choose_oscillators(strength, count, length)
-    rows = readout.weight[len(readout.weight) - strength.shape[1] :][number]
+    synthesis = synthesis.weight.unflatten(0, strength_shape)  # (K, P, N)
+    frequencies, numbers = lstm_filters.choose_oscillators(synthesis, directions * ((room - len(steady)) // 2), length)
+    rows = numbers @ readout.weight[len(readout.weight) - synthesis.shape[2] :]
     cells = [
         lstm_filters.oscillators(size, steady, rows[first::directions], frequencies[first::directions])
         for first in range(directions)
     ]
-    examples = for_scale(x).unsqueeze(1).expand(-1, length, -1)
+    examples = x.unsqueeze(1).expand(-1, length, -1)
     lstm_filters.set_layers(rnn, cells, examples, None, products)
 
 

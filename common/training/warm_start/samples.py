@@ -11,6 +11,7 @@ from common.motion import kinematics, quaternion
 import torch
 
 MOVEMENTS = 600  # windows at most that tell how a dancer moves, evenly spaced
+UNTURNED = 1200  # at most that tell how a dancer moves as seen from the heading: turned copies tell no more of that
 TURNED = 2  # augmented copies of each
 PAIRS = 600  # that tell what dancer 2 does when dancer 1 moves so
 BLOCK = 100  # windows at once, since windows take much memory
@@ -21,16 +22,18 @@ def sample_movements(windows, dancer, generator):
     return _sample(windows, dancer, _evenly_spaced(windows.train, MOVEMENTS), generator, heading=True)
 
 
-def draw_movements(windows, dancers, count, generator):
-    """Random training windows (count, L, D), as many of each dancer, recorded and augmented ones.
+def sample_unturned(windows, dancer, generator):
+    """Training windows of a dancer (W, L, D), each followed by its mirror image where windows are mirrored."""
+    return _sample(windows, dancer, _evenly_spaced(windows.train, UNTURNED), generator, heading=False)
+
+
+def draw_movements(windows, dancer, count, generator):
+    """Random training windows of a dancer (count, L, D), recorded and augmented ones.
 
     Drawn anew for every block, they cost little memory.
     """
-    share, blocks = count // len(dancers), []
-    for dancer in dancers:
-        starts = pick(windows.train.cpu(), share, generator).to(windows.train.device)
-        blocks.append(pick(_sample(windows, dancer, starts, generator, heading=True), share, generator))
-    return torch.cat(blocks)
+    starts = pick(windows.train.cpu(), count, generator).to(windows.train.device)
+    return pick(_sample(windows, dancer, starts, generator, heading=True), count, generator)
 
 
 def sample_pairs(windows, generator):
