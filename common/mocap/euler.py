@@ -14,6 +14,6 @@ def euler_degrees(rot_local, rot_orders, to_euler):
     angles = rot_local.new_empty(*rot_local.shape[:2], 3)
     for order in sorted(set(rot_orders)):
         joints = torch.tensor([joint for joint, name in enumerate(rot_orders) if name == order])
-        for block in joints.split(max(1, AT_A_TIME // len(rot_local))):
+        for block in joints.split(max(1, AT_A_TIME // max(1, len(rot_local)))):
             angles[:, block] = torch.rad2deg(to_euler(rot_local[:, block], order))
     return angles

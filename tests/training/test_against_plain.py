@@ -246,3 +246,22 @@ def test_bfloat16_keeps_latent_step_and_losses_in_float32(bodies):
     assert numbers(got) != pytest.approx(expected, rel=1e-6)
     got["total"].backward()
     assert all(torch.isfinite(p.grad).all() for net in made.nets.values() for p in net.parameters())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_optimiser_is_adam_whether_torch_has_it_as_one_operation_or_not(fused, monkeypatch):
+    if fused and not optimiser._is_fused(torch.device("cpu")):
+        pytest.skip("this torch has no such operation on the CPU")
+    monkeypatch.setattr(optimiser, "_is_fused", lambda device: fused)
+    torch.manual_seed(0)
+    net, plain = torch.nn.Linear(5, 3), torch.nn.Linear(5, 3)
+    plain.load_state_dict(net.state_dict())
+    ours, reference = make_optimiser({"net": net}, 0.01, "step"), torch.optim.Adam(plain.parameters(), lr=0.01)
+    for _ in range(10):
+        x = torch.randn(4, 5)
+        for model, adam in ((net, ours), (plain, reference)):
+            adam.zero_grad()
+            model(x).square().mean().backward()
+            adam.step()
+    torch.testing.assert_close(net.weight, plain.weight, atol=1e-6, rtol=0)
+    torch.testing.assert_close(net.bias, plain.bias, atol=1e-6, rtol=0)

@@ -14,9 +14,7 @@ from common.training.warm_start.ridge import LinearMap
 
 import torch
 
-TURNING_COSINES = (
-    6  # of the turning joint in the room, from which an encoder learns how it turns as seen from the heading
-)
+TURNING_COSINES = 6  # of the turning joint in the room, from which an encoder learns
 FRAME_HOP = 3  # from one window to the next of those that tell how the body faces
 BLOCK = 100  # windows at once, since windows take much memory
 
