@@ -1,7 +1,8 @@
-"""The frame of reference of a duet: where dancer 1 faces.
+"""The frame of reference of a movement: where a dancer faces.
 
-Where a duet faces in the room changes nothing else of it. A pair of windows is split into the heading of dancer 1 and
-dancer 2's window as seen from there. Only the joint that turns the body holds the heading; all others are local.
+Where a duet faces in the room changes nothing else of it. A translation splits a pair of windows into the heading of
+dancer 1 and dancer 2's window as seen from there; a deepfake splits each dancer's window into the dancer's own heading
+and what is seen from there. Only the joint that turns the body holds the heading; all others are local.
 
 The heading is written as cosine and sine of half an angle, (W, 2): linear in the quaternion, and with its sign.
 

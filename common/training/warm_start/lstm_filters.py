@@ -35,8 +35,8 @@ class Cells(typing.NamedTuple):
 
 
 class Products(typing.NamedTuple):
-    """What cells of a first layer multiply: numbers that `gates` reads from its inputs, with factors over time that can
-    be read from its other cells' outputs."""
+    """What cells multiply: numbers that `gates` reads from the inputs of an LSTM, with factors over time that can be
+    read from what its first layer gives."""
 
     gates: LinearMap  # I inputs to G numbers
     factors: torch.Tensor  # (W, L, C), in the windows that the cells are set by

@@ -97,6 +97,7 @@ class MovementCode:
         recorded = torch.cat((self.seen[0][picked[::2]], self.seen[1][picked[1::2]]))
         return torch.cat((recorded, self.basis.draw(count - half, generator)))
 
-    def draw_headings(self, count, generator):
+    @staticmethod
+    def draw_headings(count, generator):
         """Headings in any direction, (count, 2)."""
         return torch.nn.functional.normalize(torch.randn(count, 2, generator=generator), dim=1)

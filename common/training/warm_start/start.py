@@ -14,13 +14,13 @@ import torch
 CODES = 300  # that the decoder's readout is fitted to
 HEADING_NUMBERS = 2  # of a latent code
 HEADING = 0.3  # the number that a heading straight on is in the latent code
+TURNINGS = 16_000  # of a body, in the room and as seen from its heading: what a deepfake's encoder learns from
 INNER = 64  # numbers between the decoder's dense layer and its LSTM: coefficients of dancer 2's windows
 FEATURE_WINDOWS = 1000  # that the readout of dancer 1's heading and features is fitted to: both are linear in poses
 MOVEMENTS = 32_000  # of dancer 1, with their responses: what the encoder's dense layer learns from
-TURNINGS = 16_000  # of a body, in the room and as seen from its heading: what a deepfake's encoder learns from
 NOISE = 0.3  # on these movements: what is learned goes smoothly on beyond them
 RESPONSES = 16_000  # of dancer 2, with their windows: what the decoder's dense layer learns from
-BASIS_WINDOWS = 1000  # of these windows: what their basis is fitted to
+BASIS_WINDOWS = 1000  # drawn ones that a basis is fitted to
 BLOCK = 250  # windows at once, since windows take much memory
 
 
