@@ -38,9 +38,11 @@ def test_nothing_grows(name, tmp_path):
     rows = np.array([usage(run.pid) for line in run.stdout if line.startswith("epoch ")])
     assert run.wait() == 0
     assert len(rows) == EPOCHS
-    middle, end = rows[20:30].mean(axis=0), rows[-10:].mean(axis=0)  # by the 20th all has been loaded and drawn once
-    assert end[0] < 1.03 * middle[0], f"{middle[0]:.0f} MB have become {end[0]:.0f}"
-    assert end[1] <= middle[1], "open files"
+    middle, end = rows[20:30], rows[-10:]  # by the 20th all has been loaded and drawn once
+    memory = middle[:, 0].mean(), end[:, 0].mean()
+    assert memory[1] < 1.03 * memory[0], "{:.0f} MB have become {:.0f}".format(*memory)
+    # The run goes on while it is read, so a file may just be being written; one that stays open is in all ten rows.
+    assert end[:, 1].min() <= middle[:, 1].min(), "open files"
 
 
 def usage(process):
