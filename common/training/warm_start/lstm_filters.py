@@ -27,9 +27,11 @@ PRECISE = 1e-6  # penalty of a regression that is nearly exact
 
 
 class Cells(typing.NamedTuple):
-    """One direction of a layer: with open gates and small values, cells become `forget·c + recurrent·c + inputs·x`."""
+    """One direction of a layer: with open gates and small values, cells become
+    `forget·c + recurrent·c + inputs·(x − x̄) + constant`, x̄ the mean input."""
 
     inputs: torch.Tensor  # (H, I)
+    constant: torch.Tensor  # (H,)
     forget: torch.Tensor  # (H,)
     recurrent: torch.Tensor  # (H, H)
 
@@ -51,25 +53,26 @@ def choose_oscillators(synthesis, count, length):
     """The frequencies (radians a frame, (count,)) of `count` oscillators, and the directions (count, N) of numbers that
     they are for, the strongest first.
 
-    `synthesis` (K, P, N) makes coefficients of K cosines of the numbers. Cosine k is ½·k swings a window; oscillators
-    swing ½·k + ¼ times, and next to a strong cosine all of them are needed. For each frequency the directions are the
-    principal ones of the cosines nearby.
+    `synthesis` (K, P, N) makes coefficients of K cosines of the numbers. Cosine k is ½·k swings a window, and its
+    directions are the principal ones of its coefficients. What does not swing at all has an oscillator of ¼ swing,
+    since of a slower one only one cell would ever be used.
     """
-    gram = torch.nn.functional.pad(synthesis.transpose(1, 2) @ synthesis, (0, 0, 0, 0, 1, 2))
-    nearby = sum(gram[i : i + len(synthesis)] for i in range(4))
-    strengths, directions = torch.linalg.eigh(nearby)  # (K, N), (K, N, N)
+    strengths, directions = torch.linalg.eigh(synthesis.transpose(1, 2) @ synthesis)  # (K, N), (K, N, N)
     order = strengths.flatten().argsort(descending=True)[:count]
     cosine, number = order // strengths.shape[1], order % strengths.shape[1]
-    return (cosine + 0.5) * math.pi / length, directions[cosine, :, number]
+    return cosine.clamp_min(0.5) * math.pi / length, directions[cosine, :, number]
 
 
-def oscillators(size, steady, rows, frequencies):
-    """Cells that hold `steady` (S, I) of their inputs, then oscillators for `rows` (N, I) at `frequencies` (N,)."""
-    cells = Cells(torch.zeros(size, rows.shape[1]), torch.zeros(size), torch.zeros(size, size))
+def oscillators(size, steady, rows, frequencies, constants=None):
+    """Cells that hold `steady` (S, I) of their inputs, then oscillators for `rows` (N, I) of them and, if there are
+    any, `constants` (N,), at `frequencies` (N,)."""
+    cells = Cells(torch.zeros(size, rows.shape[1]), torch.zeros(size), torch.zeros(size), torch.zeros(size, size))
     cells.inputs[: len(steady)] = steady
     count = min(len(rows), (size - len(steady)) // 2)
     first = len(steady) + 2 * torch.arange(count)
     cells.inputs[first] = rows[:count]
+    if constants is not None:
+        cells.constant[first] = constants[:count]
     cells.forget[first] = cells.forget[first + 1] = torch.cos(frequencies[:count])
     cells.recurrent[first, first + 1] = -torch.sin(frequencies[:count])
     cells.recurrent[first + 1, first] = torch.sin(frequencies[:count])
@@ -111,8 +114,9 @@ def _set_cells(rnn, layer, direction, cells, x):
     bias_ih[:size] = bias_ih[3 * size :] = OPEN_GATE
     bias_ih[size : 2 * size] = torch.logit(cells.forget.clamp(*FORGET))
     weight_hh[cell] = cells.recurrent / is_open**2
-    weight_ih[cell] = cells.inputs * (1e-3 / is_open)  # so small that all is linear
-    bias_ih[cell] = -weight_ih[cell] @ x.mean((0, 1))
+    small = 1e-3 / is_open  # so small that all is linear
+    weight_ih[cell] = cells.inputs * small
+    bias_ih[cell] = cells.constant * small - weight_ih[cell] @ x.mean((0, 1))
     outputs = _outputs(rnn, layer, direction, x)
     largest = outputs.square().mean(dim=1).sqrt().amax(dim=0)  # (H,) over the frames
     largest = torch.maximum(largest, (cells.recurrent != 0).float() @ largest)  # both cells of an oscillator alike

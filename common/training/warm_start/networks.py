@@ -102,19 +102,24 @@ def run_dense(decoder, codes):
 
 def set_decoder_lstm(decoder, readout, synthesis, strength_shape, x, products=None):
     """Let a decoder's LSTM swing as the numbers ask that `readout` reads from its inputs x (W, H): the LinearMap
-    `synthesis` makes coefficients (K, P), `strength_shape`, of the last of them. Cells multiply `products`, if there
-    are any and room for them."""
+    `synthesis` makes coefficients (K, P), `strength_shape`, of the last of them, and the mean of these is a number that
+    no window changes. Cells multiply `products`, if there are any and room for them."""
     (rnn,) = decoder.rnn_layers.values()
     directions, size, length = (2 if rnn.bidirectional else 1), rnn.hidden_size, decoder.sequence_length
     if products and products.cell_count > size // 2:
         products = None
     room = size - (products.cell_count if products else 0)
     steady = readout.weight[: room // 4]  # what the numbers give at once, and all the time
-    synthesis = synthesis.weight.unflatten(0, strength_shape)  # (K, P, N)
-    frequencies, numbers = lstm_filters.choose_oscillators(synthesis, directions * ((room - len(steady)) // 2), length)
-    rows = numbers @ readout.weight[len(readout.weight) - synthesis.shape[2] :]
+    first_number = len(readout.weight) - synthesis.weight.shape[1]
+    numbers = readout(x)[:, first_number:]
+    spread, mean = numbers.std(), synthesis(numbers.mean(dim=0))
+    swings = torch.cat((synthesis.weight, mean[:, None] / spread), dim=1).unflatten(0, strength_shape)  # (K, P, N + 1)
+    swings[0] = 0  # steady cells have what does not swing
+    count = directions * ((room - len(steady)) // 2)
+    frequencies, chosen = lstm_filters.choose_oscillators(swings, count, length)
+    rows, constants = chosen[:, :-1] @ readout.weight[first_number:], chosen[:, -1] * spread
     cells = [
-        lstm_filters.oscillators(size, steady, rows[first::directions], frequencies[first::directions])
+        lstm_filters.oscillators(size, steady, *(part[first::directions] for part in (rows, frequencies, constants)))
         for first in range(directions)
     ]
     examples = x.unsqueeze(1).expand(-1, length, -1)
