@@ -2,6 +2,7 @@
 
 from common.dataset import Duet, Windows, load_pairs
 from common.dataset.augment import Augmentation
+from common.motion import kinematics, quaternion
 from common.training.warm_start import samples
 from common.training.warm_start.motion_basis import SPREAD
 from common.training.warm_start.movement_code import MovementCode
@@ -25,7 +26,7 @@ def windows():
 def code(windows):
     recorded = [samples.sample_unturned(windows, dancer, torch.Generator()) for dancer in (0, 1)]
     weights = samples.joint_weights(windows, 0, recorded[0])
-    return MovementCode(recorded, windows.skeletons, weights, windows.up_axis, SIZE)
+    return MovementCode(recorded, windows.skeletons, weights, windows.up_axis, SIZE, torch.Generator())
 
 
 def turned(windows, dancer):
@@ -61,7 +62,7 @@ def test_numbers_are_sums_of_the_turning_joint_and_the_others(windows, code):
     assert (whole - others).abs().mean() > 0.02
 
 
-def test_numbers_are_principal_components_of_one_size(code):
+def test_numbers_are_uncorrelated_and_of_one_size(code):
     numbers = torch.cat([code.numbers(seen) - code.numbers(mean.expand(1, 32, -1)) for seen, mean in both(code)])
     covariance = numbers.T @ numbers / len(numbers)
     torch.testing.assert_close(covariance, SPREAD**2 * torch.eye(SIZE), atol=1e-4, rtol=0)
@@ -76,3 +77,23 @@ def both(code):
 def test_numbers_do_not_tell_how_mean_poses_differ(code):
     numbers = [code.numbers(mean.expand(1, 32, -1)) for mean in code.means]
     torch.testing.assert_close(*numbers, atol=1e-4, rtol=0)
+
+
+def test_the_principal_components_tell_more_of_where_joints_are_than_joint_by_joint(windows, code):
+    """Both ways give the movement back by linear regression from as many numbers."""
+    seen = torch.cat(code.seen)
+    coefficients = code.basis.coefficients(seen).flatten(1)
+    joint_by_joint = torch.linalg.eigh((coefficients.T @ coefficients).double()).eigenvectors[:, -SIZE:].float()
+    truth = positions(windows, seen)
+    errors = []
+    for components in (code.components, joint_by_joint):
+        numbers = torch.cat((coefficients @ components, torch.ones(len(seen), 1)), dim=1)
+        told = numbers @ torch.linalg.lstsq(numbers, coefficients).solution
+        given_back = code.basis.windows(told.unflatten(1, code.basis.variances.shape))
+        errors.append(float((positions(windows, given_back) - truth).norm(dim=-1).mean()))
+    assert errors[0] < 0.97 * errors[1]
+
+
+def positions(windows, seen):
+    rotations = quaternion.normalise(seen.unflatten(-1, (-1, 4)))
+    return kinematics.joint_positions(rotations, windows.offsets[0][0], windows.parents[0])

@@ -125,14 +125,6 @@ def test_what_is_drawn_varies_as_the_recording_does(basis_and_poses):
     )
 
 
-def test_joints_count_by_what_hangs_from_them():
-    offsets = torch.tensor([[0.0, 0, 0], [0, 50, 0], [0, 50, 0]])
-    mean = torch.tensor([1.0, 0, 0, 0]).repeat(3)
-    weights = samples.lever_weights(mean, offsets, [-1, 0, 1])
-    levers = torch.tensor([(50**2 + 100**2) / 3, 50**2 / 3, 1.0]).sqrt()
-    torch.testing.assert_close(weights, levers.sqrt().repeat_interleave(4))
-
-
 def test_a_regression_in_parts_is_that_of_the_whole():
     inputs, outputs = torch.randn(60, 4), torch.randn(60, 3)
     whole, parts = RidgeRegression(), RidgeRegression()

@@ -7,7 +7,7 @@ the coefficients in a motion basis. Only the joint that turns the body changes w
 Shapes: W windows, L frames of a window, J joints, D pose_dim, K cosines, M numbers of a movement.
 """
 
-from common.training.warm_start import motion_basis
+from common.training.warm_start import motion_basis, pose_metric
 from common.training.warm_start.heading_frame import HeadingFrame
 from common.training.warm_start.motion_basis import SPREAD
 from common.training.warm_start.ridge import LinearMap
@@ -15,6 +15,7 @@ from common.training.warm_start.ridge import LinearMap
 import torch
 
 TURNING_COSINES = 6  # of the turning joint in the room, from which an encoder learns
+POSE_HOP = 8  # from one frame to the next of those that tell how far a joint moves others
 FRAME_HOP = 3  # from one window to the next of those that tell how the body faces
 BLOCK = 100  # windows at once, since windows take much memory
 
@@ -25,7 +26,7 @@ class MovementCode:
     "Seen" windows are as seen from the heading: their turning joint's rotation is that in the room, turned back by it.
     """
 
-    def __init__(self, recorded, skeletons, weights, up_axis, size):
+    def __init__(self, recorded, skeletons, weights, up_axis, size, generator):
         """Of recorded windows of both dancers [(W, L, D)], which become seen ones in place, and how much their joints
         count, `weights` (D,); a movement is told by `size` numbers. How the dancers' mean poses differ is not in them.
         """
@@ -35,19 +36,32 @@ class MovementCode:
             block.copy_(self.see(block))
         self.seen, self.means = recorded, [windows.mean((0, 1)) for windows in recorded]  # (W, L, D) and (D,) of each
         self.basis = motion_basis.fit(self.seen, self.means, weights, excluded=self.means[0] - self.means[1])
-        variances, components = self._principal_components()
+        weighting = self._weighting(skeletons, generator)
+        variances, components = self._principal_components(weighting)
         order = torch.arange(size) % len(variances)  # a long code has some of them twice
         self.relative_variances = (variances[order] / variances[0]).float()  # (M,)
-        self.components = (components[:, order] * (SPREAD / variances[order].sqrt())).float()  # (K·P, M)
+        components = (components[:, order] * (SPREAD / variances[order].sqrt())).float()
+        self.components = (weighting @ components.unflatten(0, (-1, len(weighting)))).flatten(0, 1)  # (K·P, M)
         self.of_turning = self._of_turning()
 
-    def _principal_components(self):
-        """Of the coefficients of both dancers' movements: their variances (K·P,), the largest first, and directions."""
+    def _weighting(self, skeletons, generator):
+        """What to multiply coefficients (K, P) by, so that all count alike for what is seen: (P, P), symmetric."""
+        displacement = 0.0
+        for windows, skeleton in zip(self.seen, skeletons, strict=True):
+            poses = windows[:, ::POSE_HOP].flatten(0, 1)
+            offsets = skeleton.mean_offsets.float()
+            displacement = displacement + pose_metric.displacements(poses, offsets, skeleton.parents, generator) / 2
+        change = (self.basis.components / self.basis.weights[:, None]).T @ pose_metric.weighting(displacement)  # (P, D)
+        return pose_metric.power(change @ change.T, 0.5)
+
+    def _principal_components(self, weighting):
+        """Of the weighted coefficients of both dancers' movements: their variances (K·P,), the largest first, and
+        directions."""
         scatter = 0.0
         for windows, mean in zip(self.seen, self.means, strict=True):
             zero = self.basis.coefficients(mean.expand(1, windows.shape[1], -1))
             for block in windows.split(BLOCK):
-                coefficients = (self.basis.coefficients(block) - zero).flatten(1)
+                coefficients = ((self.basis.coefficients(block) - zero) @ weighting).flatten(1)
                 scatter = scatter + (coefficients.T @ coefficients).double()
         variances, components = torch.linalg.eigh(scatter / sum(map(len, self.seen)))
         return variances.flip(0).clamp_min(1e-12), components.flip(1)

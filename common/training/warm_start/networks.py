@@ -10,6 +10,7 @@ from common.model import fast_lstm
 from common.runtime import console
 from common.runtime.errors import InputError
 from common.training.warm_start import lstm_filters
+from common.training.warm_start.motion_basis import SPREAD
 from common.training.warm_start.ridge import RidgeRegression
 
 import torch
@@ -111,13 +112,12 @@ def set_decoder_lstm(decoder, readout, synthesis, strength_shape, x, products=No
     room = size - (products.cell_count if products else 0)
     steady = readout.weight[: room // 4]  # what the numbers give at once, and all the time
     first_number = len(readout.weight) - synthesis.weight.shape[1]
-    numbers = readout(x)[:, first_number:]
-    spread, mean = numbers.std(), synthesis(numbers.mean(dim=0))
-    swings = torch.cat((synthesis.weight, mean[:, None] / spread), dim=1).unflatten(0, strength_shape)  # (K, P, N + 1)
+    mean = synthesis(readout(x.mean(dim=0))[first_number:])
+    swings = torch.cat((synthesis.weight, mean[:, None] / SPREAD), dim=1).unflatten(0, strength_shape)  # (K, P, N + 1)
     swings[0] = 0  # steady cells have what does not swing
     count = directions * ((room - len(steady)) // 2)
     frequencies, chosen = lstm_filters.choose_oscillators(swings, count, length)
-    rows, constants = chosen[:, :-1] @ readout.weight[first_number:], chosen[:, -1] * spread
+    rows, constants = chosen[:, :-1] @ readout.weight[first_number:], chosen[:, -1] * SPREAD
     cells = [
         lstm_filters.oscillators(size, steady, *(part[first::directions] for part in (rows, frequencies, constants)))
         for first in range(directions)

@@ -6,7 +6,7 @@ Shapes: W windows, L frames of a window, J joints, D pose_dim.
 import math
 
 from common.dataset import augment
-from common.motion import kinematics, quaternion
+from common.training.warm_start import pose_metric
 
 import torch
 
@@ -66,22 +66,8 @@ def _evenly_spaced(starts, count):
 
 
 def joint_weights(windows, dancer, poses):
-    """How much each joint of a dancer counts, (D,): the square root of its lever, which is the root mean square
-    distance from it to all joints below it, at least 1 cm, in the mean of poses (W, L, D)."""
-    return lever_weights(poses.mean((0, 1)), windows.offsets[dancer][0].cpu(), windows.parents[dancer])
-
-
-def lever_weights(mean, offsets, parents):
-    """The same of a mean pose (D,) with bones (J, 3) -> (D,)."""
-    pos = kinematics.joint_positions(quaternion.normalise(mean.unflatten(0, (-1, 4))), offsets, parents)
-    squares = torch.zeros(len(parents))
-    for joint in range(len(parents)):
-        above = int(parents[joint])
-        while above >= 0:
-            squares[above] += (pos[joint] - pos[above]).square().sum()
-            above = int(parents[above])
-    levers = (squares / len(parents)).sqrt().clamp_min(1.0)
-    return levers.sqrt().repeat_interleave(4)
+    """How much each joint of a dancer counts, (D,), by its lever in the mean of poses (W, L, D)."""
+    return pose_metric.lever_weights(poses.mean((0, 1)), windows.offsets[dancer][0].cpu(), windows.parents[dancer])
 
 
 def pick(rows, count, generator):

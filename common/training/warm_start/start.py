@@ -37,7 +37,7 @@ def deepfake(nets, windows, generator):
     recorded = [samples.sample_unturned(windows, dancer, generator) for dancer in (0, 1)]
     weights = sum(samples.joint_weights(windows, dancer, recorded[dancer]) for dancer in (0, 1)) / 2
     size = max(0, encoder.fc_mu.out_features - HEADING_NUMBERS)
-    code = MovementCode(recorded, windows.skeletons, weights, windows.up_axis, size)
+    code = MovementCode(recorded, windows.skeletons, weights, windows.up_axis, size, generator)
     del recorded
     _set_deepfake_encoder(encoder, code, weights, generator)
     for dancer, decoder in enumerate(decoders):
