@@ -1,5 +1,6 @@
 """How much a change of a pose counts."""
 
+from common.mocap.take import Skeleton
 from common.motion import kinematics, quaternion
 from common.training.warm_start import pose_metric
 
@@ -18,7 +19,7 @@ def test_joints_count_by_what_hangs_from_them():
 
 def test_displacements_are_those_of_a_small_change():
     pose = torch.nn.functional.normalize(torch.randn(3, 4, generator=seeded()).double(), dim=1).flatten()
-    matrix = pose_metric.displacements(pose.float().expand(200_000, -1), OFFSETS, PARENTS, seeded()).double()
+    matrix = displacements(pose.float()).double()
 
     def positions(change):
         rotations = quaternion.normalise((pose + change).unflatten(0, (3, 4)))
@@ -32,8 +33,7 @@ def test_displacements_are_those_of_a_small_change():
 
 def test_what_a_joint_takes_back_counts_less():
     """An elbow that turns back as far as its shoulder turns leaves the forearm's direction as it is."""
-    still = torch.tensor([1.0, 0, 0, 0]).repeat(3).expand(50_000, -1)
-    weighting = pose_metric.weighting(pose_metric.displacements(still, OFFSETS, PARENTS, seeded()))
+    weighting = pose_metric.weighting(displacements(torch.tensor([1.0, 0, 0, 0]).repeat(3)), 0.25)
     alike, taken_back = torch.zeros(12), torch.zeros(12)
     alike[3], alike[7] = 1, 1  # z of both joints
     taken_back[3], taken_back[7] = 1, -1
@@ -46,6 +46,12 @@ def test_a_root_of_a_matrix():
     root = pose_metric.power(matrix, 0.5)
     torch.testing.assert_close(root @ root, matrix, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(root, root.T)
+
+
+def displacements(pose):
+    """In very many windows of one pose (D,), of the body above."""
+    body = Skeleton("body", ["hips", "chest", "head"], PARENTS, OFFSETS.double(), ["ZXY"] * 3, OFFSETS.double())
+    return pose_metric.displacements(pose.expand(1000, 1600, -1), body, seeded())
 
 
 def seeded():

@@ -30,7 +30,8 @@ def fit(windows, code_count=40, source=None, target=None):
     recorded = [windows.gather(dancer, windows.train) for dancer in (0, 1)]
     source, target = (recorded[0] if source is None else source), (recorded[1] if target is None else target)
     weights = [samples.joint_weights(windows, dancer, poses) for dancer, poses in enumerate((source, target))]
-    return ResponseRegression(source, target, windows.train, windows.skeletons, weights, windows.up_axis, code_count)
+    recording = source, target, windows.train, windows.skeletons, weights, windows.up_axis
+    return ResponseRegression(*recording, code_count, torch.Generator().manual_seed(0))
 
 
 def turn_draws(count):

@@ -14,8 +14,8 @@ from common.training.warm_start.ridge import LinearMap
 
 import torch
 
+WEIGHTING = 0.25  # exponent of the displacements by which movements count: rotations count, too
 TURNING_COSINES = 6  # of the turning joint in the room, from which an encoder learns
-POSE_HOP = 8  # from one frame to the next of those that tell how far a joint moves others
 FRAME_HOP = 3  # from one window to the next of those that tell how the body faces
 BLOCK = 100  # windows at once, since windows take much memory
 
@@ -46,12 +46,10 @@ class MovementCode:
 
     def _weighting(self, skeletons, generator):
         """What to multiply coefficients (K, P) by, so that all count alike for what is seen: (P, P), symmetric."""
-        displacement = 0.0
-        for windows, skeleton in zip(self.seen, skeletons, strict=True):
-            poses = windows[:, ::POSE_HOP].flatten(0, 1)
-            offsets = skeleton.mean_offsets.float()
-            displacement = displacement + pose_metric.displacements(poses, offsets, skeleton.parents, generator) / 2
-        change = (self.basis.components / self.basis.weights[:, None]).T @ pose_metric.weighting(displacement)  # (P, D)
+        dancers = zip(self.seen, skeletons, strict=True)
+        displacement = sum(pose_metric.displacements(*dancer, generator) for dancer in dancers) / 2
+        weighting = pose_metric.weighting(displacement, WEIGHTING)
+        change = (self.basis.components / self.basis.weights[:, None]).T @ weighting  # (P, D)
         return pose_metric.power(change @ change.T, 0.5)
 
     def _principal_components(self, weighting):

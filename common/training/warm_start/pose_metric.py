@@ -2,13 +2,14 @@
 
 Levers say so joint by joint. The metric also says what joints do together: a knee can take back what a hip does.
 
-Shapes: N poses, J joints, D pose_dim.
+Shapes: W windows, L frames of a window, J joints, D pose_dim.
 """
 
 from common.motion import kinematics, quaternion
 
 import torch
 
+FRAME_HOP = 8  # from one frame of a window to the next that tells how far joints are moved
 OWN_TURN = 0.025  # of what the joint of the longest lever moves: what any turn counts by itself
 
 
@@ -26,26 +27,27 @@ def lever_weights(mean, offsets, parents):
     return levers.sqrt().repeat_interleave(4)
 
 
-def displacements(poses, offsets, parents, generator):
+def displacements(windows, skeleton, generator):
     """The matrix (D, D) of how far joints are moved: `d·G·d` is the mean of their squared displacements, cm², where
-    poses like (N, D), with bones (J, 3), change by d.
+    poses like those of windows (W, L, D) change by d.
 
     G is the mean of JᵀJ, J the derivative of the positions. `Jᵀv` is the gradient of `v·positions`, and for random v
     the mean of `(Jᵀv)(Jᵀv)ᵀ` is JᵀJ (Hutchinson, Communications in Statistics 19, 1990): one v for each pose.
     """
-    rotations = quaternion.normalise(poses.unflatten(-1, (-1, 4))).requires_grad_()
+    rotations = quaternion.normalise(windows[:, ::FRAME_HOP].flatten(0, 1).unflatten(-1, (-1, 4))).requires_grad_()
     with torch.enable_grad():
-        pos = kinematics.joint_positions(rotations, offsets, parents)
+        pos = kinematics.joint_positions(rotations, skeleton.mean_offsets.float(), skeleton.parents)
         (gradient,) = torch.autograd.grad((pos * torch.randn(pos.shape, generator=generator)).sum(), rotations)
     gradient = gradient.flatten(1)
-    return gradient.T @ gradient / (len(poses) * len(parents))
+    return gradient.T @ gradient / (len(gradient) * skeleton.joint_count)
 
 
-def weighting(displacement):
-    """The symmetric matrix (D, D) that poses are multiplied by, so that all of a window's numbers count alike: the
-    fourth root of the displacements (D, D), as lever_weights are the square root of a lever, and some for any turn."""
+def weighting(displacement, exponent):
+    """The symmetric matrix (D, D) to multiply poses by, so that all their numbers count alike: a power of the
+    displacements (D, D), after some is added for any turn. With ½, squares add up to squared distances; ¼ is what
+    lever_weights are joint by joint, and lets small movements count more."""
     largest = displacement.diagonal().max().clamp_min(1e-6)
-    return power(displacement / largest + OWN_TURN * torch.eye(len(displacement)), 0.25)
+    return power(displacement / largest + OWN_TURN * torch.eye(len(displacement)), exponent)
 
 
 def power(matrix, exponent):

@@ -34,7 +34,7 @@ class ResponseBasis:
 
         coefficients = self._coefficients(target_windows, heading)
         self.mean = coefficients.mean(dim=0)
-        deviations, components = _principal_components(coefficients - self.mean, code_count)
+        deviations, components = principal_components(coefficients - self.mean, code_count)
         count = len(deviations)
         self.deviations, self.components = torch.ones(code_count), torch.zeros(code_count, coefficients.shape[1])
         self.deviations[:count], self.components[:count] = deviations[:count], components[:count]
@@ -69,7 +69,7 @@ class ResponseBasis:
         return (self.cosines @ (torch.cat((products, others.flatten(2)), dim=2) * self.weights)).flatten(1)
 
 
-def _principal_components(coefficients, count):
+def principal_components(coefficients, count):
     """The standard deviations (Z,) and directions (Z, M) of the strongest principal components of centred coefficients
     (W, M), at most `count` and without negligible ones.
 

@@ -6,36 +6,45 @@ dancer 1's joints do below the one that turns the body (SourceFeatures), by kern
 Shapes: W windows, L frames of a window, J joints, D pose_dim, F features, Z numbers of a response.
 """
 
-from common.training.warm_start import motion_basis, ridge
+from common.training.warm_start import motion_basis, pose_metric, ridge
 from common.training.warm_start.heading_frame import HeadingFrame
-from common.training.warm_start.response_basis import ResponseBasis
+from common.training.warm_start.response_basis import ResponseBasis, principal_components
 
 import torch
 
 FEATURES = 64  # numbers that describe dancer 1's movement
+WEIGHTING = 0.35  # exponent of the displacements: movements are alike where their joints are close, small ones too
 
 
 class SourceFeatures:
     """What the response depends on: principal movements of dancer 1's joints below the one that turns the body."""
 
-    def __init__(self, body, source_windows):
+    def __init__(self, body, source_windows, skeleton, generator):
         """Of recorded windows (W, L, D) of a heading_frame.Body."""
         self.body = body
-        poses = body.other_poses(source_windows).flatten(2)
-        weights = body.weights[body.others].sqrt().repeat_interleave(4)
-        self.basis = motion_basis.fit([poses], [poses.mean((0, 1))], weights, FEATURES)
-        self.size = self.basis.variances.sum().sqrt()
+        self.cosines = motion_basis.cosine_basis(source_windows.shape[1])
+        columns = (4 * body.others[:, None] + torch.arange(4)).flatten()
+        displacement = pose_metric.displacements(source_windows, skeleton, generator)[columns][:, columns]
+        weighting = pose_metric.weighting(displacement, WEIGHTING)
+        self.mean = 0.0
+        self.mean = self._coefficients(source_windows).mean(dim=0)  # (K, J·4)
+        coefficients = self._coefficients(source_windows)  # (W, K, J·4)
+        weighted = (coefficients @ weighting).flatten(1)
+        _, components = principal_components(weighted, FEATURES)
+        size = weighted.square().sum(dim=1).mean().sqrt().clamp_min(1e-6)
+        self.components = weighting @ components.unflatten(1, self.mean.shape).movedim(0, -1) / size  # (K, J·4, F)
         self.recorded = self(source_windows)  # (W, F)
-        cosine, component = self.basis.selection.T
-        over_time = self.basis.cosines[cosine] @ ((poses - self.basis.mean) * weights)  # (W, F, 4·J)
-        parts = over_time * self.basis.components[:, component].T / self.size
-        self.by_joint = parts.unflatten(-1, (-1, 4)).sum(dim=-1).transpose(1, 2)  # (W, J, F), which add up to features
+        parts = coefficients.unflatten(2, (-1, 4)).permute(2, 0, 1, 3).flatten(2)  # (J, W, K·4)
+        maps = self.components.unflatten(1, (-1, 4)).transpose(0, 1).flatten(1, 2)  # (J, K·4, F)
+        self.by_joint = (parts @ maps).transpose(0, 1)  # (W, J, F), which add up to features
+
+    def _coefficients(self, source_windows):
+        """(W, L, D) -> (W, K, J·4), without their mean."""
+        return self.cosines @ self.body.other_poses(source_windows).flatten(2) - self.mean
 
     def __call__(self, source_windows):
-        """(W, L, D) -> (W, F), so that all together have the variance 1."""
-        cosine, component = self.basis.selection.T
-        poses = self.body.other_poses(source_windows).flatten(2)
-        return self.basis.coefficients(poses)[:, cosine, component] / self.size
+        """(W, L, D) -> (W, F), all of them together of variance 1 or, where some are left out, less."""
+        return self._coefficients(source_windows).flatten(1) @ self.components.flatten(0, 1)
 
     def draw(self, count, generator):
         """Features of movements, (count, F): every fourth of a recorded window; half of them of windows in which some
@@ -56,11 +65,11 @@ class ResponseRegression:
     """Dancer 2's most likely windows, by four parts: `frame`, `features`, `basis` and `codes`, the regression from
     features (W, F) to codes (W, Z) of the basis."""
 
-    def __init__(self, source_windows, target_windows, starts, skeletons, weights, up_axis, code_count):
+    def __init__(self, source_windows, target_windows, starts, skeletons, weights, up_axis, code_count, generator):
         """Recorded windows of dancer 1 and 2, (W, L, D) both, in order of their first frames `starts` (W,); weights
         (D,) of each dancer, as samples.joint_weights."""
         self.frame = HeadingFrame(source_windows, target_windows, skeletons, weights, up_axis)
-        self.features = SourceFeatures(self.frame.source, source_windows)
+        self.features = SourceFeatures(self.frame.source, source_windows, skeletons[0], generator)
         headings = self.frame.heading(source_windows)
         self.heading_lengths = headings.norm(dim=1, keepdim=True)
         self.basis = ResponseBasis(self.frame, target_windows, headings, code_count)

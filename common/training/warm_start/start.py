@@ -128,7 +128,7 @@ def translation(nets, windows, generator):
     console.line(f"dancer 2's response to dancer 1: kernel ridge regression over {len(source)} windows")
     code_count = max(1, encoder.fc_mu.out_features - HEADING_NUMBERS)
     regression = response_regression.ResponseRegression(
-        source, target, starts, windows.skeletons, weights, windows.up_axis, code_count
+        source, target, starts, windows.skeletons, weights, windows.up_axis, code_count, generator
     )
     del source, target
     _set_translation_encoder(encoder, regression, windows, weights[0], generator)
@@ -139,7 +139,7 @@ def _set_translation_encoder(encoder, regression, windows, weights, generator):
     """An encoder of heading and response. Its last dense layer learns the response, which is not linear in the
     movement, from dancer 1's features."""
     source = samples.sample_movements(windows, 0, generator)
-    basis = motion_basis.fit([source], [source.mean((0, 1))], weights, response_regression.FEATURES)
+    basis = motion_basis.fit([source], [source.mean((0, 1))], weights)
 
     def draw_windows(count):
         recorded = samples.draw_movements(windows, 0, count // 2, generator)
