@@ -15,7 +15,16 @@ from common.runtime.files import whole_file
 ERRORS = ("held out degrees", "held out cm")
 FIGURE_INCHES = (13.5, 4.5)
 # of the figure; a layout engine, which would find them itself, takes twice as long as all of the drawing
-MARGINS = {"left": 0.05, "right": 0.985, "bottom": 0.11, "top": 0.93, "wspace": 0.18}
+MARGINS = {"left": 0.05, "right": 0.985, "bottom": 0.19, "top": 0.93, "wspace": 0.18}
+# below the axes, where no curve is
+LEGEND = {
+    "loc": "upper center",
+    "bbox_to_anchor": (0.5, -0.13),
+    "ncols": 4,
+    "frameon": False,
+    "columnspacing": 1,
+    "handlelength": 1.5,
+}
 TOTALS = {"ae train": "training", "ae test": "held out"}
 PARTS = {"ae norm": "unit length", "ae pos": "position (cm)", "ae quat": "rotation (rad)", "ae kld": "KL"}
 HELD_OUT = {"held out degrees": "rotation (degrees)", "held out cm": "position (cm)"}
@@ -82,7 +91,7 @@ class History:
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(_between_powers())
             axes.grid(True, which="both", alpha=0.25)
-            axes.legend(frameon=False)
+            axes.legend(**LEGEND)
 
     def show(self):
         """Show the plot in a window, where there is a display; returns when it is closed."""
