@@ -4,9 +4,13 @@ A body that turns in the room makes another window of every movement. As seen fr
 the same one, so the code says the heading once, and all its other numbers are for the movement: principal components of
 the coefficients in a motion basis. Only the joint that turns the body changes with the heading.
 
+Whether another joint is written as q or as −q says nothing of the movement, but may change from take to take. What
+changes then lies along the joint's mean rotation, where rotations near it hardly differ, so the code leaves that out.
+
 Shapes: W windows, L frames of a window, J joints, D pose_dim, K cosines, M numbers of a movement.
 """
 
+from common.motion import quaternion
 from common.training.warm_start import motion_basis, pose_metric
 from common.training.warm_start.heading_frame import HeadingFrame
 from common.training.warm_start.motion_basis import SPREAD
@@ -16,7 +20,8 @@ import torch
 
 WEIGHTING = 0.25  # exponent of the displacements by which movements count: rotations count, too
 TURNING_COSINES = 6  # of the turning joint in the room, from which an encoder learns
-FRAME_HOP = 3  # from one window to the next of those that tell how the body faces
+WINDOW_HOP = 3  # from one window to the next of those that tell how the body faces
+NEGLIGIBLE = 1e-6  # of the largest variance: a component that varies less is left out
 BLOCK = 100  # windows at once, since windows take much memory
 
 
@@ -24,32 +29,48 @@ class MovementCode:
     """Headings and movements of both dancers.
 
     "Seen" windows are as seen from the heading: their turning joint's rotation is that in the room, turned back by it.
+    The recorded ones have the signs of mean rotations.
     """
 
     def __init__(self, recorded, skeletons, weights, up_axis, size, generator):
         """Of recorded windows of both dancers [(W, L, D)], which become seen ones in place, and how much their joints
         count, `weights` (D,); a movement is told by `size` numbers. How the dancers' mean poses differ is not in them.
         """
-        some = torch.cat([windows[::FRAME_HOP] for windows in recorded])
+        some = torch.cat([windows[::WINDOW_HOP] for windows in recorded])
         self.frame = HeadingFrame(some, some, skeletons, [weights, weights], up_axis)
-        for block in (block for windows in recorded for block in windows.split(BLOCK)):
-            block.copy_(self.see(block))
+        frames = self.see(some).flatten(0, 1).unflatten(-1, (-1, 4))
+        means = quaternion.mean_rotation(quaternion.scatter(frames))
+        usual = torch.where((means * frames.mean(dim=0)).sum(-1) < 0, -1.0, 1.0)  # of most frames
+        self.mean_rotations = means * usual.unsqueeze(-1)  # (J, 4)
+        del some, frames
+        self.signs = [torch.cat([self._see_in_place(block) for block in windows.split(BLOCK)]) for windows in recorded]
         self.seen, self.means = recorded, [windows.mean((0, 1)) for windows in recorded]  # (W, L, D) and (D,) of each
         self.basis = motion_basis.fit(self.seen, self.means, weights, excluded=self.means[0] - self.means[1])
         weighting = self._weighting(skeletons, generator)
         variances, components = self._principal_components(weighting)
+        variances = variances[variances > NEGLIGIBLE * variances[0]]
         order = torch.arange(size) % len(variances)  # a long code has some of them twice
         self.relative_variances = (variances[order] / variances[0]).float()  # (M,)
         components = (components[:, order] * (SPREAD / variances[order].sqrt())).float()
         self.components = (weighting @ components.unflatten(0, (-1, len(weighting)))).flatten(0, 1)  # (K·P, M)
         self.of_turning = self._of_turning()
 
+    def _see_in_place(self, windows):
+        """Make recorded windows (W, L, D) seen ones with the signs of mean rotations, and return their own, (W, J)."""
+        seen = self.see(windows).unflatten(-1, (-1, 4))
+        along = (seen * self.mean_rotations).sum(-1).mean(dim=1)
+        signs = torch.where(along < 0, -1.0, 1.0)
+        signs[:, self.frame.target.joint] = 1
+        windows.copy_((seen * signs[:, None, :, None]).flatten(2))
+        return signs
+
     def _weighting(self, skeletons, generator):
-        """What to multiply coefficients (K, P) by, so that all count alike for what is seen: (P, P), symmetric."""
+        """What to multiply coefficients (K, P) by, so that all count alike for what is seen, and signs do not count:
+        (P, P), symmetric."""
         dancers = zip(self.seen, skeletons, strict=True)
         displacement = sum(pose_metric.displacements(*dancer, generator) for dancer in dancers) / 2
         weighting = pose_metric.weighting(displacement, WEIGHTING)
-        change = (self.basis.components / self.basis.weights[:, None]).T @ weighting  # (P, D)
+        change = self.across_means((self.basis.components / self.basis.weights[:, None]).T) @ weighting  # (P, D)
         return pose_metric.power(change @ change.T, 0.5)
 
     def _principal_components(self, weighting):
@@ -73,6 +94,13 @@ class MovementCode:
         seen = windows.unflatten(-1, (-1, 4)).clone()
         seen[:, :, self.frame.target.joint] = self.frame.relative_turning(windows, self.heading(windows))
         return seen.flatten(2)
+
+    def across_means(self, poses):
+        """Poses (..., D) without what of each joint, but the turning one, lies along its mean rotation."""
+        rotations = poses.unflatten(-1, (-1, 4))
+        along = (rotations * self.mean_rotations).sum(-1, keepdim=True) * self.mean_rotations
+        along[..., self.frame.target.joint, :] = 0
+        return (rotations - along).flatten(-2)
 
     def numbers(self, seen):
         """The movement in seen windows, (W, L, D) -> (W, M), of standard deviation SPREAD."""
@@ -106,8 +134,13 @@ class MovementCode:
         """Seen windows, half of them recorded and half random ones of the basis, (count, L, D)."""
         half = count // 2
         picked = torch.randint(len(self.seen[0]), (half,), generator=generator)
-        recorded = torch.cat((self.seen[0][picked[::2]], self.seen[1][picked[1::2]]))
+        recorded = torch.cat([self._recorded(dancer, picked[dancer::2]) for dancer in (0, 1)])
         return torch.cat((recorded, self.basis.draw(count - half, generator)))
+
+    def _recorded(self, dancer, picked):
+        """Seen windows by number (W',), with the signs that they were recorded with."""
+        windows = self.seen[dancer][picked].unflatten(-1, (-1, 4))
+        return (windows * self.signs[dancer][picked][:, None, :, None]).flatten(2)
 
     @staticmethod
     def draw_headings(count, generator):

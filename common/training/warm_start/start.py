@@ -67,9 +67,10 @@ def _set_deepfake_encoder(encoder, code, weights, generator):
 
     console.line("encoder: LSTM cells as filters, a readout of heading and movement")
     examples = torch.cat([draw_windows(BLOCK) for _ in range(BASIS_WINDOWS // BLOCK)])
-    basis = motion_basis.fit([examples], [examples.mean((0, 1))], weights)
+    read = code.across_means(examples)
+    basis = motion_basis.fit([read], [read.mean((0, 1))], weights)
     networks.set_encoder_lstm(encoder, basis, samples.pick(examples, lstm_filters.SCALE_WINDOWS, generator))
-    del examples
+    del examples, read
     readout = networks.fit_encoder_readout(encoder, others_and_turning, draw_windows)
     *layers, last = encoder.dense_layers.values()
     readout = dense_layers.pass_on(layers, readout, generator)
