@@ -24,9 +24,21 @@ def windows():
 
 @pytest.fixture(scope="module")
 def code(windows):
+    return make_code(windows)
+
+
+def make_code(windows, change=lambda windows: windows):
     recorded = [samples.sample_unturned(windows, dancer, torch.Generator()) for dancer in (0, 1)]
     weights = samples.joint_weights(windows, 0, recorded[0])
+    recorded = [change(part) for part in recorded]
     return MovementCode(recorded, windows.skeletons, weights, windows.up_axis, SIZE, torch.Generator())
+
+
+def with_other_sign(windows, joint, hop=1):
+    """Every `hop`th window with the rotations of a joint as −q."""
+    windows = windows.clone()
+    windows[::hop, :, 4 * joint : 4 * joint + 4] *= -1
+    return windows
 
 
 def turned(windows, dancer):
@@ -97,3 +109,26 @@ def test_the_principal_components_tell_more_of_where_joints_are_than_joint_by_jo
 def positions(windows, seen):
     rotations = quaternion.normalise(seen.unflatten(-1, (-1, 4)))
     return kinematics.joint_positions(rotations, windows.offsets[0][0], windows.parents[0])
+
+
+def test_a_sign_changes_numbers_no_more_than_the_joint_s_own_movement(windows, code):
+    seen = code.see(windows.gather(0, windows.train))
+    joint = windows.skeletons[0].joint_names.index("LeftFoot")
+    still = seen.clone()
+    still[..., 4 * joint : 4 * joint + 4] = code.mean_rotations[joint]
+    as_recorded, other = code.numbers(seen), code.numbers(with_other_sign(seen, joint))
+    torch.testing.assert_close((as_recorded + other) / 2, code.numbers(still), atol=0.01, rtol=0)
+    torch.testing.assert_close(code.numbers(with_other_sign(still, joint)), code.numbers(still), atol=0.02, rtol=0)
+    assert (as_recorded - other).abs().mean() < 0.3 * as_recorded.abs().mean()
+
+
+def test_signs_that_change_within_a_recording_are_no_part_of_the_code(windows, code):
+    joint = windows.skeletons[0].joint_names.index("LeftFoot")
+    signed = make_code(windows, lambda recorded: with_other_sign(recorded, joint, 4))
+    for dancer in (0, 1):
+        torch.testing.assert_close(signed.seen[dancer], code.seen[dancer], atol=1e-5, rtol=0)
+        assert (signed.signs[dancer][::4, joint] == -1).all()
+        assert signed.signs[dancer].mean() > 0.9
+    drawn = signed.draw(400, torch.Generator().manual_seed(0))[:200].unflatten(-1, (-1, 4))
+    along = (drawn[:, :, joint] * signed.mean_rotations[joint]).sum(-1).mean(dim=1)
+    assert 0.15 < (along < 0).float().mean() < 0.35  # an encoder learns from signs as they were recorded
