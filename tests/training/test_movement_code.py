@@ -115,7 +115,7 @@ def test_a_sign_changes_numbers_no_more_than_the_joint_s_own_movement(windows, c
     seen = code.see(windows.gather(0, windows.train))
     joint = windows.skeletons[0].joint_names.index("LeftFoot")
     still = seen.clone()
-    still[..., 4 * joint : 4 * joint + 4] = code.mean_rotations[joint]
+    still[..., 4 * joint : 4 * joint + 4] = code.frame.source.means[joint]
     as_recorded, other = code.numbers(seen), code.numbers(with_other_sign(seen, joint))
     torch.testing.assert_close((as_recorded + other) / 2, code.numbers(still), atol=0.01, rtol=0)
     torch.testing.assert_close(code.numbers(with_other_sign(still, joint)), code.numbers(still), atol=0.02, rtol=0)
@@ -130,5 +130,5 @@ def test_signs_that_change_within_a_recording_are_no_part_of_the_code(windows, c
         assert (signed.signs[dancer][::4, joint] == -1).all()
         assert signed.signs[dancer].mean() > 0.9
     drawn = signed.draw(400, torch.Generator().manual_seed(0))[:200].unflatten(-1, (-1, 4))
-    along = (drawn[:, :, joint] * signed.mean_rotations[joint]).sum(-1).mean(dim=1)
+    along = (drawn[:, :, joint] * signed.frame.source.means[joint]).sum(-1).mean(dim=1)
     assert 0.15 < (along < 0).float().mean() < 0.35  # an encoder learns from signs as they were recorded

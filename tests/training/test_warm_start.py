@@ -7,7 +7,7 @@ from common.motion import quaternion
 from common.results import weights
 from common.runtime.errors import InputError
 from common.training import seed_everything, warm_start
-from common.training.warm_start import dense_layers, motion_basis, networks, samples
+from common.training.warm_start import dense_layers, heading_frame, motion_basis, networks, samples
 from common.training.warm_start.ridge import LinearMap, RidgeRegression
 from helpers import plain_training
 from helpers.project import PROJECT, SCRIPTS, load_script
@@ -154,7 +154,8 @@ def test_an_encoder_gives_the_codes_of_movements(changes, recording):
         return torch.cat((samples.pick(source, count // 2, generator), basis.draw(count - count // 2, generator)))
 
     with torch.no_grad():
-        networks.set_encoder_lstm(encoder, basis, draw_windows(100))
+        body = heading_frame.find_body(source, windows.skeletons[0], basis.weights, is_source=True)
+        networks.set_encoder_lstm(encoder, basis, body, draw_windows(100))
         readout = networks.fit_encoder_readout(encoder, lambda part: torch.atanh(basis.codes(part)), draw_windows)
         readout = dense_layers.pass_on(encoder.dense_layers.values(), readout, generator)
         networks.set_encoder_heads(encoder, readout)

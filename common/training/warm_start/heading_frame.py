@@ -6,6 +6,9 @@ and what is seen from there. Only the joint that turns the body holds the headin
 
 The heading is written as cosine and sine of half an angle, (W, 2): linear in the quaternion, and with its sign.
 
+Whether another joint is written as q or as −q says nothing of the movement, but may change from take to take. What
+changes then lies along the joint's mean rotation, where rotations near it hardly differ: an encoder need not read it.
+
 Shapes: W windows, L frames of a window, J joints, D pose_dim. Quaternions are w x y z.
 """
 
@@ -15,9 +18,6 @@ from common.motion import axes, kinematics, quaternion
 
 import torch
 
-OPPOSITE = 0.5  # along the mean rotation, or against it: a quaternion of the other sign, not another rotation
-FLIPPED = 0.005  # of the windows, from which on a joint's sign counts as unsteady
-
 
 @dataclasses.dataclass
 class Body:
@@ -25,7 +25,8 @@ class Body:
 
     joint: int  # turns the body
     above: torch.Tensor  # (4,) the mean rotation of its parent in the room
-    others: torch.Tensor  # joints; without those that carry the body or change their sign, if an encoder reads them
+    others: torch.Tensor  # joints; without those that carry the body, if an encoder reads them
+    means: torch.Tensor  # (J, 4) the joints' mean rotations, with the sign that most frames have
     weights: torch.Tensor  # (J,) how much the rotation of a joint counts
 
     def turning(self, windows):
@@ -41,13 +42,19 @@ class Body:
         """The poses of the other joints, (W, L, D) -> (W, L, J', 4)."""
         return windows.unflatten(-1, (-1, 4))[:, :, self.others]
 
+    def across_means(self, poses):
+        """Poses (..., D) without what of each joint, but the turning one, lies along its mean rotation."""
+        kept = across(poses.unflatten(-1, (-1, 4)), self.means)
+        kept[..., self.joint, :] = poses.unflatten(-1, (-1, 4))[..., self.joint, :]
+        return kept.flatten(-2)
+
 
 def find_body(windows, skeleton, weights, is_source):
     """The Body of a dancer's windows (W, L, D), weights (D,): of the joints from the root to the hips, the one that
     turns most."""
-    rotations = windows.unflatten(-1, (-1, 4))  # (W, L, J, 4)
-    frames = rotations.flatten(0, 1)
+    frames = windows.flatten(0, 1).unflatten(-1, (-1, 4))
     mean = quaternion.mean_rotation(quaternion.scatter(frames))
+    mean = torch.where((mean * frames.mean(dim=0)).sum(-1, keepdim=True) < 0, -mean, mean)
     chain = [kinematics.hips(skeleton)]
     while skeleton.parents[chain[0]] >= 0:
         chain.insert(0, int(skeleton.parents[chain[0]]))
@@ -55,13 +62,14 @@ def find_body(windows, skeleton, weights, is_source):
     joint = chain[int(deviation.argmax())]
     parent = int(skeleton.parents[joint])
     above = kinematics.world_rotation(mean[None], skeleton.parents, parent)[0] if parent >= 0 else torch.eye(4)[0]
-    left_out = {joint}
-    if is_source:  # an encoder reads the poses' own signs, and some joints change theirs within a recording
-        along = (rotations * mean).sum(-1).mean(dim=1)  # (W, J)
-        unsteady = ((along < -OPPOSITE).float().mean(0) > FLIPPED) & ((along > OPPOSITE).float().mean(0) > FLIPPED)
-        left_out = {*chain, *unsteady.nonzero().flatten().tolist()}
+    left_out = chain if is_source else [joint]
     others = [number for number in range(skeleton.joint_count) if number not in left_out] or [joint]
-    return Body(joint, above, torch.tensor(others), weights.view(-1, 4)[:, 0])
+    return Body(joint, above, torch.tensor(others), mean, weights.view(-1, 4)[:, 0])
+
+
+def across(rotations, means):
+    """Rotations (..., J, 4) without what lies along their means (J, 4)."""
+    return rotations - (rotations * means).sum(-1, keepdim=True) * means
 
 
 class HeadingFrame:

@@ -4,13 +4,9 @@ A body that turns in the room makes another window of every movement. As seen fr
 the same one, so the code says the heading once, and all its other numbers are for the movement: principal components of
 the coefficients in a motion basis. Only the joint that turns the body changes with the heading.
 
-Whether another joint is written as q or as −q says nothing of the movement, but may change from take to take. What
-changes then lies along the joint's mean rotation, where rotations near it hardly differ, so the code leaves that out.
-
 Shapes: W windows, L frames of a window, J joints, D pose_dim, K cosines, M numbers of a movement.
 """
 
-from common.motion import quaternion
 from common.training.warm_start import motion_basis, pose_metric
 from common.training.warm_start.heading_frame import HeadingFrame
 from common.training.warm_start.motion_basis import SPREAD
@@ -38,11 +34,7 @@ class MovementCode:
         """
         some = torch.cat([windows[::WINDOW_HOP] for windows in recorded])
         self.frame = HeadingFrame(some, some, skeletons, [weights, weights], up_axis)
-        frames = self.see(some).flatten(0, 1).unflatten(-1, (-1, 4))
-        means = quaternion.mean_rotation(quaternion.scatter(frames))
-        usual = torch.where((means * frames.mean(dim=0)).sum(-1) < 0, -1.0, 1.0)  # of most frames
-        self.mean_rotations = means * usual.unsqueeze(-1)  # (J, 4)
-        del some, frames
+        del some
         self.signs = [torch.cat([self._see_in_place(block) for block in windows.split(BLOCK)]) for windows in recorded]
         self.seen, self.means = recorded, [windows.mean((0, 1)) for windows in recorded]  # (W, L, D) and (D,) of each
         self.basis = motion_basis.fit(self.seen, self.means, weights, excluded=self.means[0] - self.means[1])
@@ -58,7 +50,7 @@ class MovementCode:
     def _see_in_place(self, windows):
         """Make recorded windows (W, L, D) seen ones with the signs of mean rotations, and return their own, (W, J)."""
         seen = self.see(windows).unflatten(-1, (-1, 4))
-        along = (seen * self.mean_rotations).sum(-1).mean(dim=1)
+        along = (seen * self.frame.source.means).sum(-1).mean(dim=1)
         signs = torch.where(along < 0, -1.0, 1.0)
         signs[:, self.frame.target.joint] = 1
         windows.copy_((seen * signs[:, None, :, None]).flatten(2))
@@ -70,7 +62,8 @@ class MovementCode:
         dancers = zip(self.seen, skeletons, strict=True)
         displacement = sum(pose_metric.displacements(*dancer, generator) for dancer in dancers) / 2
         weighting = pose_metric.weighting(displacement, WEIGHTING)
-        change = self.across_means((self.basis.components / self.basis.weights[:, None]).T) @ weighting  # (P, D)
+        poses = (self.basis.components / self.basis.weights[:, None]).T  # (P, D)
+        change = self.frame.source.across_means(poses) @ weighting
         return pose_metric.power(change @ change.T, 0.5)
 
     def _principal_components(self, weighting):
@@ -94,13 +87,6 @@ class MovementCode:
         seen = windows.unflatten(-1, (-1, 4)).clone()
         seen[:, :, self.frame.target.joint] = self.frame.relative_turning(windows, self.heading(windows))
         return seen.flatten(2)
-
-    def across_means(self, poses):
-        """Poses (..., D) without what of each joint, but the turning one, lies along its mean rotation."""
-        rotations = poses.unflatten(-1, (-1, 4))
-        along = (rotations * self.mean_rotations).sum(-1, keepdim=True) * self.mean_rotations
-        along[..., self.frame.target.joint, :] = 0
-        return (rotations - along).flatten(-2)
 
     def numbers(self, seen):
         """The movement in seen windows, (W, L, D) -> (W, M), of standard deviation SPREAD."""

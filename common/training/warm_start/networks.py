@@ -49,10 +49,11 @@ def _refuse(net, expected, layer):
     )
 
 
-def set_encoder_lstm(encoder, basis, examples):
-    """Let an encoder's LSTM collect the movements of a MotionBasis, scaled by windows (W, L, D)."""
+def set_encoder_lstm(encoder, basis, body, examples):
+    """Let an encoder's LSTM collect the movements of a MotionBasis of a heading_frame.Body, without what its joints'
+    signs change most, scaled by windows (W, L, D)."""
     (rnn,) = encoder.rnn_layers.values()
-    analysis = (basis.components * basis.weights[:, None]).T  # (P, D)
+    analysis = body.across_means((basis.components * basis.weights[:, None]).T)  # (P, D)
     size, none = rnn.hidden_size, analysis[:0]
     strengths = basis.variances.sqrt().diag_embed()
     frequencies, directions = lstm_filters.choose_oscillators(strengths, 2 * (size // 2), len(basis.cosines[0]))

@@ -7,7 +7,7 @@ Shapes: W windows, L frames of a window, J joints, D pose_dim, F features, Z num
 """
 
 from common.training.warm_start import motion_basis, pose_metric, ridge
-from common.training.warm_start.heading_frame import HeadingFrame
+from common.training.warm_start.heading_frame import HeadingFrame, across
 from common.training.warm_start.response_basis import ResponseBasis, principal_components
 
 import torch
@@ -25,7 +25,8 @@ class SourceFeatures:
         self.cosines = motion_basis.cosine_basis(source_windows.shape[1])
         columns = (4 * body.others[:, None] + torch.arange(4)).flatten()
         displacement = pose_metric.displacements(source_windows, skeleton, generator)[columns][:, columns]
-        weighting = pose_metric.weighting(displacement, WEIGHTING)
+        weighting = pose_metric.weighting(displacement, WEIGHTING).unflatten(1, (-1, 4))
+        weighting = across(weighting, body.means[body.others]).flatten(1).T  # signs do not count
         self.mean = 0.0
         self.mean = self._coefficients(source_windows).mean(dim=0)  # (K, J·4)
         coefficients = self._coefficients(source_windows)  # (W, K, J·4)

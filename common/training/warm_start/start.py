@@ -67,10 +67,10 @@ def _set_deepfake_encoder(encoder, code, weights, generator):
 
     console.line("encoder: LSTM cells as filters, a readout of heading and movement")
     examples = torch.cat([draw_windows(BLOCK) for _ in range(BASIS_WINDOWS // BLOCK)])
-    read = code.across_means(examples)
-    basis = motion_basis.fit([read], [read.mean((0, 1))], weights)
-    networks.set_encoder_lstm(encoder, basis, samples.pick(examples, lstm_filters.SCALE_WINDOWS, generator))
-    del examples, read
+    basis = motion_basis.fit([examples], [examples.mean((0, 1))], weights)
+    some = samples.pick(examples, lstm_filters.SCALE_WINDOWS, generator)
+    networks.set_encoder_lstm(encoder, basis, code.frame.source, some)
+    del examples
     readout = networks.fit_encoder_readout(encoder, others_and_turning, draw_windows)
     *layers, last = encoder.dense_layers.values()
     readout = dense_layers.pass_on(layers, readout, generator)
@@ -154,7 +154,7 @@ def _set_translation_encoder(encoder, regression, windows, weights, generator):
         return features, torch.atanh(_latent(regression.codes(features)))
 
     console.line("encoder: LSTM cells as filters, a readout of dancer 1's heading and movement")
-    networks.set_encoder_lstm(encoder, basis, draw_windows(lstm_filters.SCALE_WINDOWS))
+    networks.set_encoder_lstm(encoder, basis, regression.frame.source, draw_windows(lstm_filters.SCALE_WINDOWS))
     readout = networks.fit_encoder_readout(encoder, heading_and_features, draw_windows, FEATURE_WINDOWS)
     *layers, last = encoder.dense_layers.values()
     readout = dense_layers.pass_on(layers, readout, generator)
