@@ -27,25 +27,25 @@ class SourceFeatures:
         displacement = pose_metric.displacements(source_windows, skeleton, generator)[columns][:, columns]
         weighting = pose_metric.weighting(displacement, WEIGHTING).unflatten(1, (-1, 4))
         weighting = across(weighting, body.means[body.others]).flatten(1).T  # signs do not count
-        self.mean = 0.0
-        self.mean = self._coefficients(source_windows).mean(dim=0)  # (K, J·4)
         coefficients = self._coefficients(source_windows)  # (W, K, J·4)
+        self.mean = coefficients.mean(dim=0)
+        coefficients = coefficients - self.mean
         weighted = (coefficients @ weighting).flatten(1)
         _, components = principal_components(weighted, FEATURES)
         size = weighted.square().sum(dim=1).mean().sqrt().clamp_min(1e-6)
         self.components = weighting @ components.unflatten(1, self.mean.shape).movedim(0, -1) / size  # (K, J·4, F)
-        self.recorded = self(source_windows)  # (W, F)
+        self.recorded = coefficients.flatten(1) @ self.components.flatten(0, 1)  # (W, F)
         parts = coefficients.unflatten(2, (-1, 4)).permute(2, 0, 1, 3).flatten(2)  # (J, W, K·4)
         maps = self.components.unflatten(1, (-1, 4)).transpose(0, 1).flatten(1, 2)  # (J, K·4, F)
         self.by_joint = (parts @ maps).transpose(0, 1)  # (W, J, F), which add up to features
 
     def _coefficients(self, source_windows):
-        """(W, L, D) -> (W, K, J·4), without their mean."""
-        return self.cosines @ self.body.other_poses(source_windows).flatten(2) - self.mean
+        """(W, L, D) -> (W, K, J·4)."""
+        return self.cosines @ self.body.other_poses(source_windows).flatten(2)
 
     def __call__(self, source_windows):
         """(W, L, D) -> (W, F), all of them together of variance 1 or, where some are left out, less."""
-        return self._coefficients(source_windows).flatten(1) @ self.components.flatten(0, 1)
+        return (self._coefficients(source_windows) - self.mean).flatten(1) @ self.components.flatten(0, 1)
 
     def draw(self, count, generator):
         """Features of movements, (count, F): every fourth of a recorded window; half of them of windows in which some
