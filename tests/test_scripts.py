@@ -1,12 +1,14 @@
 """Both scripts from files to results, as a user starts them, on tiny settings."""
 
 import csv
+import dataclasses
 import json
 import re
 
-from common.mocap import load_mocap
+from common.mocap import load_mocap, save_mocap
 from common.motion import kinematics
 from helpers.project import PROJECT, SCRIPTS, positions, run_here, start_script
+from helpers.pushed import pushed
 from helpers.sweeps import quick
 
 import numpy as np
@@ -114,22 +116,30 @@ def check_clips(duet, name):
 
 
 @pytest.mark.parametrize("name", quick(SCRIPTS, "vae_rnn_deepfake"))
-def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, duet, monkeypatch):
+def test_only_generated_clips_hold_their_feet_and_only_if_asked_to(name, tiny, tmp_path, monkeypatch):
+    """Of the bundled dancers on paths along which their feet slide."""
+    for dancer, file in ((1, "one.bvh"), (2, "two.bvh")):
+        take = load_mocap(PROJECT / f"data/mocap/duet_dancer{dancer}.fbx")
+        take = dataclasses.replace(take, rot_local=take.rot_local[1500:2300], root_pos=take.root_pos[1500:2300])
+        save_mocap(pushed(take), tmp_path / file)
+    sizes = {"latent_dim": 16, "sequence_length": 32, "sequence_offset": 8, "ae_rnn_layer_size": 32}
+    settings = tiny | sizes | {"mocap_file_path": tmp_path, "export_seq_start": 0, "export_seq_length": 200}
     runs = []
     for lock in (True, False):
-        settings = {"epochs": 1, "export_hold_feet": lock, "initial_weights": "regression"}  # with feet that stand
-        assert run_here(name, tiny | settings, monkeypatch) == 0
-        files = (duet / "results/anims").glob("*.bvh")
-        clips = {file.stem: load_mocap(file).root_pos for file in files}
-        measures = json.loads((duet / "results/histories/metrics_1.json").read_text(encoding="utf-8"))
+        results = tmp_path / f"{lock}"
+        changes = {"epochs": 1, "export_hold_feet": lock, "initial_weights": "regression", "results_path": results}
+        assert run_here(name, settings | changes, monkeypatch) == 0
+        clips = {file.stem: load_mocap(file).root_pos for file in (results / "anims").glob("*.bvh")}
+        measures = json.loads((results / "histories/metrics_1.json").read_text(encoding="utf-8"))
         runs.append((clips, [row["figures"][-1] for row in measures["rows"]]))
     (locked_roots, locked_figures), (free_roots, free_figures) = runs
     assert locked_roots.keys() == free_roots.keys()
     assert all(figure["name"] == "foot skate" for figure in locked_figures + free_figures)
     for clip in locked_roots:
-        np.testing.assert_allclose(locked_roots[clip][:, 1], free_roots[clip][:, 1], atol=1e-4)  # Y is up
-        assert np.allclose(locked_roots[clip], free_roots[clip], atol=1e-3) == clip.startswith("orig"), clip
-    assert sum(figure["model"] for figure in locked_figures) < sum(figure["model"] for figure in free_figures)
+        np.testing.assert_allclose(locked_roots[clip][:, 1], free_roots[clip][:, 1], atol=1e-3)  # Y is up
+        if clip.startswith(("orig", "pred")):  # feet of an experiment may never be down
+            assert np.allclose(locked_roots[clip], free_roots[clip], atol=1e-2) == clip.startswith("orig"), clip
+    assert sum(figure["model"] for figure in locked_figures) < 0.5 * sum(figure["model"] for figure in free_figures)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

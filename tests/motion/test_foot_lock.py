@@ -6,9 +6,9 @@ import math
 from common.mocap import load_mocap, rescale
 from common.model import generate
 from common.motion import foot_lock, kinematics, quaternion, root_path
-from common.motion.axes import horizontal_axes
 from common.motion.feet import find_feet, foot_slides
 from helpers.project import PROJECT, positions, write_body
+from helpers.pushed import pushed
 from helpers.resting_root import RESTING, turned, with_turned_root
 
 import numpy as np
@@ -32,13 +32,6 @@ def slides(take):
     feet = find_feet(pos, take.skeleton.parents, take.up_axis, kinematics.body_height(take))
     assert len(feet) == 2
     return float(foot_slides(pos, feet, take.up_axis, take.fps).double().mean())
-
-
-def pushed(take, amplitude=20.0, seconds=1.0):
-    """The take on a path that sways by so many cm over the floor."""
-    time = torch.arange(take.frame_count, dtype=torch.float64) / take.fps
-    swing = amplitude * torch.sin(2 * math.pi * time / seconds)
-    return root_path.aside(take, swing[:, None] * torch.eye(3)[horizontal_axes(take.up_axis)[0]])
 
 
 def test_feet_that_slide_are_held(dancer):
