@@ -163,6 +163,27 @@ def test_an_encoder_gives_the_codes_of_movements(changes, recording):
     assert float((codes - expected).square().mean().sqrt()) < 0.25 * float(expected.std())
 
 
+def test_a_decoder_gives_what_all_windows_have_in_common_over_time(recording):
+    _, nets, windows, generator = make("vae_rnn", recording, {})
+    decoder, source = nets["decoder"], samples.sample_movements(windows, 0, generator)
+    basis = motion_basis.fit([source], [source.mean((0, 1))], torch.ones(source.shape[2]), 8)
+    synthesis, shape = basis.decoding(basis.codes, source, generator), basis.variances.shape
+    swing = torch.zeros(shape)
+    swing[1] = 5 * basis.variances[1].sqrt()  # half a swing of all that moves, in every window
+    synthesis = synthesis._replace(bias=synthesis.bias + swing.flatten())
+    latent_dim = next(iter(decoder.dense_layers.values())).in_features
+    codes = torch.tanh(motion_basis.SPREAD * torch.randn(200, latent_dim, generator=generator))
+    expected = basis.windows(synthesis(codes[:, -synthesis.weight.shape[1] :]).unflatten(1, shape))
+    with torch.no_grad():
+        readout = LinearMap(torch.eye(latent_dim), torch.zeros(latent_dim))
+        readout = dense_layers.pass_on(decoder.dense_layers.values(), readout, generator)
+        x = networks.run_dense(decoder, codes)
+        networks.set_decoder_lstm(decoder, readout, synthesis, shape, x)
+        networks.set_decoder_final(decoder, x, expected)
+        mean_error = (decoder(codes) - expected).mean(dim=0)
+    assert float(mean_error.square().mean().sqrt()) < 0.05 * float(expected.mean(0).std(dim=0).square().mean().sqrt())
+
+
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_a_decoder_gives_the_windows_of_codes(changes, recording):
     _, nets, windows, generator = make("vae_rnn", recording, changes)

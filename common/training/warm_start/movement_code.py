@@ -32,9 +32,9 @@ class MovementCode:
         """Of recorded windows of both dancers [(W, L, D)], which become seen ones in place, and how much their joints
         count, `weights` (D,); a movement is told by `size` numbers. How the dancers' mean poses differ is not in them.
         """
-        some = torch.cat([windows[::WINDOW_HOP] for windows in recorded])
-        self.frame = HeadingFrame(some, some, skeletons, [weights, weights], up_axis)
-        del some
+        sampled = torch.cat([windows[::WINDOW_HOP] for windows in recorded])
+        self.frame = HeadingFrame(sampled, sampled, skeletons, [weights, weights], up_axis)
+        del sampled
         self.signs = [torch.cat([self._see_in_place(block) for block in windows.split(BLOCK)]) for windows in recorded]
         self.seen, self.means = recorded, [windows.mean((0, 1)) for windows in recorded]  # (W, L, D) and (D,) of each
         self.basis = motion_basis.fit(self.seen, self.means, weights, excluded=self.means[0] - self.means[1])

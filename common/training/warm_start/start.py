@@ -68,8 +68,8 @@ def _set_deepfake_encoder(encoder, code, weights, generator):
     console.line("encoder: LSTM cells as filters, a readout of heading and movement")
     examples = torch.cat([draw_windows(BLOCK) for _ in range(BASIS_WINDOWS // BLOCK)])
     basis = motion_basis.fit([examples], [examples.mean((0, 1))], weights)
-    some = samples.pick(examples, lstm_filters.SCALE_WINDOWS, generator)
-    networks.set_encoder_lstm(encoder, basis, code.frame.source, some)
+    scale_windows = samples.pick(examples, lstm_filters.SCALE_WINDOWS, generator)
+    networks.set_encoder_lstm(encoder, basis, code.frame.source, scale_windows)
     del examples
     readout = networks.fit_encoder_readout(encoder, others_and_turning, draw_windows)
     *layers, last = encoder.dense_layers.values()
